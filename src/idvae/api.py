@@ -1,0 +1,139 @@
+"""Start and go on with a run: what the command line and Python both call."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from idvae import __version__, data, methods, settings
+from idvae.data.prepared import PreparedSet
+from idvae.errors import UserError
+from idvae.runs import Run
+from idvae.settings import Settings
+
+Quiet = Callable[[int, Mapping[str, float]], None]
+
+
+def train(
+    method: str,
+    data: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    on_log: Quiet = lambda step, row: None,
+    **options: Any,
+) -> Run:
+    """Train a method on a prepared set, as `idvae train METHOD --data NAME --out DIR` does.
+
+    Args:
+        method: a registered name, such as "idvae".
+        data: name or path of a prepared set, or of a source that can be prepared unasked.
+        out: the run folder to make.
+        overwrite: replace a run that is there.
+        on_log: called with the step and the metrics at each line of metrics.jsonl.
+        options: any option of `idvae train METHOD --help`, such as steps=2000, lambda_=5.
+
+    Returns:
+        the run; `idvae.load(run.path)` opens it.
+
+    Raises:
+        UserError: a mistake in the arguments.
+        DivergedError: a loss stopped being finite.
+    """
+    methods.check(method)
+    prepared = open_data(data)
+    chosen = settings.from_mapping(method, options, recipe_of(method, prepared))
+    trainer = start(chosen, prepared, Path(out), overwrite)
+    trainer.fit(on_log)
+    return trainer.run
+
+
+def open_data(name: str | os.PathLike[str]) -> PreparedSet:
+    """The prepared set of a name, prepared now where that needs nothing asked."""
+    return data.resolve(name)
+
+
+def recipe_of(method: str, prepared: PreparedSet) -> str | None:
+    """The built-in recipe for a method on a set."""
+    return settings.recipe_for(method, prepared.meta["source"], prepared.kind)
+
+
+def start(chosen: Settings, prepared: PreparedSet, out: Path, overwrite: bool) -> Any:
+    """A trainer for a new run; the folder is made once everything else was found in order."""
+    from idvae.train import Trainer, data_shape
+
+    shape = data_shape(prepared)
+    chosen = replace(chosen, networks=chosen.networks.resolved(shape))
+    config = {
+        "method": chosen.method,
+        "data": {
+            "name": prepared.name,
+            "path": str(prepared.path.resolve()),
+            "source": prepared.meta["source"],
+            "kind": prepared.kind,
+            "shape": asdict(shape),
+            "checksum": prepared.checksum,
+        },
+        "options": chosen.options(),
+        "versions": {
+            "idvae": __version__,
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "torch": version("torch"),
+            "numpy": version("numpy"),
+        },
+    }
+    trainer = Trainer(Run(out, config), chosen, prepared)
+    trainer.run = Run.create(out, config, overwrite)
+    trainer.run.config["parameters"] = {
+        name: sum(p.numel() for p in network.parameters())
+        for name, network in trainer.method.named_children()
+    }
+    trainer.run.write_config()
+    return trainer
+
+
+def resume(path: Path, changes: Mapping[str, Any]) -> Any:
+    """A trainer that goes on from a run's newest checkpoint.
+
+    Args:
+        path: the run folder.
+        changes: options that may change between parts of a run: steps, device, threads.
+
+    Raises:
+        UserError: no run there, its data are gone or were changed, or its checkpoint is damaged.
+    """
+    from idvae.train import Trainer
+
+    run = Run.open(path)
+    prepared = data_of(run)
+    options = {**run.config["options"], **{k: v for k, v in changes.items() if v is not None}}
+    chosen = settings.from_mapping(run.config["method"], options)
+    trainer = Trainer(run, chosen, prepared)
+    trainer.restore()
+    if trainer.step >= chosen.train.steps:
+        raise UserError(
+            f"{path} has reached its {chosen.train.steps} steps; pass more with --steps to go on"
+        )
+    run.config["options"] = chosen.options()
+    run.write_config()
+    return trainer
+
+
+def data_of(run: Run) -> PreparedSet:
+    """The prepared set that a run was trained on.
+
+    Raises:
+        UserError: it is gone, or its checksum is another.
+    """
+    facts = run.config["data"]
+    path = Path(facts["path"])
+    prepared = data.open_set(path) if path.exists() else data.resolve(facts["name"])
+    if prepared.checksum != facts["checksum"]:
+        raise UserError(
+            f"the data set {prepared.path} is not the one that {run.path} was trained on "
+            "(its checksum differs); prepare it again with the options of then"
+        )
+    return prepared

@@ -1,0 +1,82 @@
+"""The command line: find the command, run it, and turn errors into one line and an exit status.
+
+Exit status: 0 success; 1 training diverged; 2 a mistake that the user can mend; 130 interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from idvae import __version__
+from idvae.errors import DivergedError, UserError
+
+# command → (module, one line); modules are imported only when their command is called.
+COMMANDS = {
+    "data": ("data", "list data sets, or prepare one"),
+    "methods": ("methods", "every method: its losses, its update order, its options"),
+    "train": ("train", "train a method on a data set, or go on with a run"),
+    "sample": ("sample", "draw images from a run"),
+    "reconstruct": ("reconstruct", "encode and decode real images"),
+    "interpolate": ("interpolate", "walk between the codes of real images"),
+}
+
+
+def help_text() -> str:
+    """What `idvae --help` prints."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {line}" for name, (_, line) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: idvae COMMAND ...",
+            "",
+            "Image autoencoders that also generate.",
+            "",
+            *lines,
+            "",
+            "`idvae COMMAND --help` explains a command; `idvae --version` prints the version.",
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; see the module's docstring for what is returned."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except UserError as error:
+        return _fail(str(error), 2)
+    except DivergedError as error:
+        return _fail(str(error), 1)
+    except BrokenPipeError:  # the reader of our output, `head` say, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}; check the place and its free space", 2)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(help_text())
+        return 0 if arguments else 2
+    if arguments[0] in ("-V", "--version"):
+        print(f"idvae {__version__}")
+        return 0
+    name = arguments[0]
+    if name not in COMMANDS:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, COMMANDS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UserError(f"unknown command {name!r}{hint}; see idvae --help")
+    module = import_module(f"idvae.cli.{COMMANDS[name][0]}")
+    return module.run(arguments[1:]) or 0
+
+
+def _fail(message: str, status: int) -> int:
+    line = " ".join(message.split())
+    print(f"idvae: error: {line}", file=sys.stderr)
+    return status

@@ -1,0 +1,69 @@
+"""`idvae data list` and `idvae data prepare`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from idvae.cli.parser import Parser
+from idvae.errors import UserError
+
+
+def run(argv: Sequence[str]) -> None:
+    """List sources and prepared sets, or prepare one."""
+    if argv and argv[0] == "list":
+        return _list(argv[1:])
+    if argv and argv[0] == "prepare":
+        return _prepare(argv[1:])
+    parser = Parser(
+        "data",
+        "List data sets, or prepare one.",
+        usage="idvae data list\n       idvae data prepare NAME [--size 64] [--n 20000] [--source DIR]",
+    )
+    parser.parse_args(argv)
+    raise UserError("say list or prepare; see idvae data --help")
+
+
+def _list(argv: Sequence[str]) -> None:
+    Parser("data list", "Sources that can be prepared, and the sets that are.").parse_args(argv)
+
+    from idvae import data
+
+    print("sources:")
+    width = max(map(len, data.names()))
+    for name in data.names():
+        print(f"  {name:<{width}}  {data.get(name).summary}")
+    there = data.prepared()
+    print(f"\nprepared, in {data.root()}:" if there else f"\nnothing prepared in {data.root()}")
+    for one in there:
+        sizes = ", ".join(f"{n:,} {split}" for split, n in one.counts.items())
+        what = f"{one.size} px × {one.channels}" if one.kind == "images" else "points"
+        print(f"  {one.name:<20}  {what}  {sizes}")
+
+
+def _prepare(argv: Sequence[str]) -> None:
+    parser = Parser("data prepare", "Prepare a set once; training reads it from then on.")
+    parser.add_argument("source_name", metavar="NAME", help="a source; see idvae data list")
+    parser.add_argument("--size", type=int, help="side in pixels: 16, 32, 64 or 128")
+    parser.add_argument("--n", type=int, help="how many to draw, or to take at most")
+    parser.add_argument("--source", metavar="DIR", help="where the original files lie")
+    parser.add_argument("--attributes", type=Path, metavar="CSV", help="attributes of a folder")
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
+    parser.add_argument("--name", help="name of the prepared set; NAME-SIZE if not given")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out images that are broken")
+    parser.add_argument("--overwrite", action="store_true", help="replace a set that is there")
+    options = parser.parse_args(argv)
+
+    from idvae import data
+
+    made = data.prepare(
+        options.source_name,
+        size=options.size,
+        n=options.n,
+        source=options.source,
+        attributes=options.attributes,
+        seed=options.seed,
+        set_name=options.name,
+        overwrite=options.overwrite,
+        skip_bad=options.skip_bad,
+    )
+    sizes = ", ".join(f"{n:,} {split}" for split, n in made.counts.items())
+    print(f"{made.name}: {sizes}, in {made.path}")

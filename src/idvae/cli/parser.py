@@ -1,0 +1,49 @@
+"""The parser of the small commands: argparse whose errors are one line."""
+
+import argparse
+from pathlib import Path
+from typing import Any, NoReturn
+
+from idvae.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser that raises UserError instead of printing its usage."""
+
+    def __init__(self, command: str, description: str, **options: Any) -> None:
+        super().__init__(
+            prog=f"idvae {command}",
+            description=description,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            allow_abbrev=False,
+            **options,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def add_run(parser: Parser) -> None:
+    """The run folder, which of its checkpoints, and where to compute."""
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    parser.add_argument("--step", type=int, help="which checkpoint; the newest if not given")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+
+
+def add_out(parser: Parser, what: str) -> None:
+    """Where pictures go."""
+    parser.add_argument(
+        "--out", metavar="OUT", required=True, help=f"FILE.png ({what}), FILE.npz, or a folder DIR/"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
+
+
+def open_model(options: argparse.Namespace) -> Any:
+    """The model that `add_run` asked for.
+
+    Raises:
+        UserError: no such run, checkpoint or device.
+    """
+    from idvae.model import load
+
+    return load(options.run, options.step, options.device)

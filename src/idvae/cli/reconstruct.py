@@ -1,0 +1,75 @@
+"""`idvae reconstruct`: encode real images and decode them again."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from idvae.cli.output import check_out, write
+from idvae.cli.parser import Parser, add_out, add_run, open_model
+from idvae.errors import UserError
+
+
+def run(argv: Sequence[str]) -> None:
+    """Write originals and reconstructions, and print the error."""
+    parser = Parser("reconstruct", "Encode real images and decode them again.")
+    add_run(parser)
+    add_input(parser)
+    parser.add_argument("--columns", type=int, default=8, help="images in a row of the grid")
+    add_out(parser, "rows of originals, each above its reconstructions")
+    options = parser.parse_args(argv)
+    if options.columns < 1:
+        raise UserError(f"--columns {options.columns} is out of range; it is at least 1")
+    check_input(options)
+    check_out(options.out, options.overwrite)
+
+    from idvae import pictures
+
+    model = open_model(options)
+    originals = real_images(model, options)
+    made = model.reconstruct(originals)
+    if model.is_points:
+        error = np.square(originals - made).sum(1).mean()
+        print(f"squared error {error:.5f} a point, over {len(made)}")
+        if options.out.endswith(".png"):
+            labels = (f"data ({len(made):,})", f"reconstructions ({len(made):,})")
+            pictures.save_density(options.out, originals, made, labels[1], labels)
+            print(f"wrote {options.out}")
+            return
+        write(options.out, {"points": made, "originals": originals}, made, options.overwrite)
+        return
+    error = np.square(originals / 127.5 - made / 127.5).mean()
+    print(f"mean squared error {error:.5f} a pixel in [-1, 1], over {len(made)} images")
+    picture = pictures.enlarge(pictures.pairs(originals, made, options.columns))
+    write(options.out, {"images": made, "originals": originals}, picture, options.overwrite)
+
+
+def add_input(parser: Parser) -> None:
+    """Which real images."""
+    parser.add_argument(
+        "--input", type=Path, metavar="DIR", help="a folder of images; else the run's test split"
+    )
+    parser.add_argument("-n", type=int, default=64, help="how many, from the first")
+
+
+def check_input(options: Namespace) -> None:
+    if options.n < 1:
+        raise UserError(f"-n {options.n} is out of range; it is at least 1")
+
+
+def real_images(model: Any, options: Namespace) -> np.ndarray:
+    """The first n images of --input or of the test split, at the model's size.
+
+    Raises:
+        UserError: the folder holds no image, or the data set is gone.
+    """
+    if options.input is not None:
+        from idvae.data.folder import read_images
+
+        return read_images(options.input, model.shape.size, model.shape.channels, options.n)
+    from idvae import api
+
+    test = api.data_of(model.run).split("test")
+    return test.gather(np.arange(min(options.n, len(test))))

@@ -1,0 +1,114 @@
+"""`idvae train`: start a run, or go on with one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from idvae import methods
+from idvae.cli.parser import Parser
+from idvae.errors import UserError
+
+USAGE = "idvae train METHOD --data NAME [--out DIR] [options]\n       idvae train --resume DIR [--steps N]"
+
+
+def run(argv: Sequence[str]) -> int:
+    """Start or resume; the options of a method come after its name."""
+    if argv and not argv[0].startswith("-"):
+        return _start(argv[0], list(argv[1:]))
+    return _resume(argv)
+
+
+def _resume(argv: Sequence[str]) -> int:
+    parser = Parser(
+        "train",
+        "Train a method on a data set, or go on with a run. `idvae train METHOD --help` lists the "
+        f"options of a method; the methods are {', '.join(methods.names())}.",
+        usage=USAGE,
+    )
+    parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with this run")
+    parser.add_argument("--steps", type=int, help="train up to this step")
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps")
+    parser.add_argument("--threads", type=int, help="CPU threads of torch; 0 takes them all")
+    options = parser.parse_args(argv)
+    if options.resume is None:
+        raise UserError(
+            "say which METHOD to train, or which run to --resume; see idvae train --help"
+        )
+    if options.steps is not None and options.steps < 1:
+        raise UserError(f"--steps {options.steps} is out of range; it is at least 1")
+
+    from idvae import api
+
+    changes = {"steps": options.steps, "device": options.device, "threads": options.threads}
+    return _fit(api.resume(options.resume, changes))
+
+
+def _start(method: str, flags: list[str]) -> int:
+    methods.check(method)
+    parser = Parser(f"train {method}", "", add_help=False)
+    parser.add_argument("--data", metavar="NAME")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--overwrite", action="store_true")
+    parser.add_argument("--no-recipe", action="store_true")
+    options, flags = parser.parse_known_args(flags)
+    if "-h" in flags or "--help" in flags:
+        print(_help(method))
+        return 0
+
+    from idvae import api, settings
+
+    if any(flag.startswith("--print_config") for flag in flags):
+        flags = [flag for flag in flags if not flag.startswith("--print_config")]
+        recipe = api.recipe_of(method, api.open_data(options.data)) if options.data else None
+        chosen = settings.from_flags(method, flags, None if options.no_recipe else recipe)
+        settings.print_options(chosen)
+        return 0
+    settings.from_flags(method, flags, None)  # a mistyped flag is told before any data are made
+    if options.data is None:
+        raise UserError("say which set to train on: --data NAME; see idvae data list")
+    out = options.out or Path("runs") / f"{method}-{Path(options.data).name}"
+    if out.exists() and not options.overwrite and (out.is_file() or any(out.iterdir())):
+        raise UserError(
+            f"{out} exists already; go on with --resume {out}, choose another --out, "
+            "or pass --overwrite"
+        )
+    prepared = api.open_data(options.data)
+    recipe = None if options.no_recipe else api.recipe_of(method, prepared)
+    chosen = settings.from_flags(method, flags, recipe)
+    trainer = api.start(chosen, prepared, out, options.overwrite)
+    if recipe:
+        print(f"options start from the built-in recipe {recipe} (--no-recipe leaves it out)")
+    return _fit(trainer)
+
+
+def _help(method: str) -> str:
+    from idvae import settings
+
+    text = settings.parser(method).format_help().replace(f"usage: idvae train {method}", "", 1)
+    return (
+        f"usage: idvae train {method} --data NAME [--out DIR] [--overwrite] [options]\n\n"
+        "  --data NAME           a prepared set, or a source that can be prepared unasked\n"
+        f"  --out DIR             the run folder; runs/{method}-NAME if not given\n"
+        "  --overwrite           replace a run that is there\n"
+        "  --no-recipe           do not start from the built-in recipe for the data set\n"
+        f"\nall options:\n{text}"
+    )
+
+
+def _fit(trainer: Any) -> int:
+    from idvae.cli.training_report import finish, watch
+
+    run = trainer.run
+    total = sum(p.numel() for p in trainer.method.parameters())
+    print(
+        f"{trainer.method.title} on {run.config['data']['name']}: {total:,} parameters, "
+        f"{trainer.fabric.device}, steps {trainer.step:,} to {trainer.config.steps:,}, {run.path}"
+    )
+    try:
+        with watch(trainer) as on_log:
+            done = trainer.fit(on_log)
+    finally:
+        finish(trainer)
+    if not done:
+        print(f"stopped at step {trainer.step:,}; go on with: idvae train --resume {run.path}")
+    return 0

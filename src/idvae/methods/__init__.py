@@ -1,0 +1,41 @@
+"""The registry of methods. Listing names imports no method, and so no torch."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from idvae.errors import UserError
+
+if TYPE_CHECKING:
+    from idvae.methods.method import Method
+
+_METHODS = {
+    "idvae": "idvae:IDVAE",
+    "idvae-r": "idvae:IDVAER",
+}
+
+
+def names() -> list[str]:
+    """The registered names, in the order of the documentation."""
+    return list(_METHODS)
+
+
+def check(name: str) -> None:
+    """Raise UserError, with the nearest names, unless `name` is registered."""
+    if name not in _METHODS:
+        near = difflib.get_close_matches(name, _METHODS, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UserError(f"unknown method {name!r}; {hint}the methods are {', '.join(_METHODS)}")
+
+
+def get(name: str) -> type[Method]:
+    """The class of a method.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    check(name)
+    module, attribute = _METHODS[name].split(":")
+    return getattr(import_module(f"idvae.methods.{module}"), attribute)

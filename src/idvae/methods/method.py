@@ -1,0 +1,95 @@
+"""What every method is: named networks, groups of them, and one training step."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from idvae.networks import Networks
+
+
+class Update(Protocol):
+    """Given by the loop: take one optimizer step on a group's parameters, and on no other."""
+
+    def __call__(self, group: str, loss: Tensor, retain: bool = False) -> None:
+        """Differentiate `loss` with respect to the parameters of `group` alone and step them.
+
+        `retain` keeps the graph for a later loss that shares it.
+        """
+
+
+class Method(nn.Module):
+    """Base of all methods. A subclass is one file that reads like its paper.
+
+    Class attributes of a subclass:
+        name: the registered name.
+        title: the name as the paper prints it.
+        source: the paper.
+        Config: its dataclass of options.
+        equations: what `idvae methods` prints, loss name → formula.
+    Attributes of an instance:
+        groups: name of an update → names of the networks whose parameters it moves, in the
+            order of the updates of a step.
+        repeats: how many updates of a group a step makes, where it is not one.
+        z_dim: width of the latent code.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    source: ClassVar[str]
+    Config: ClassVar[type]
+    equations: ClassVar[Mapping[str, str]]
+
+    groups: Mapping[str, tuple[str, ...]]
+    repeats: Mapping[str, int]
+    prior: ClassVar[str] = "normal"
+    reconstructs: ClassVar[bool] = True
+
+    def __init__(self, nets: Networks, config: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.z_dim = nets.z_dim
+        self.shape = nets.shape
+        self.repeats = {}
+        self.logged: dict[str, Tensor] = {}
+
+    def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
+        """All randomness of one step for n images, by name: keyword arguments of `step`."""
+        return {
+            "eps": torch.randn(n, self.z_dim, generator=generator),
+            "z": self.draw_prior(n, generator),
+        }
+
+    def draw_prior(self, n: int, generator: Generator) -> Tensor:
+        """n codes of the prior p(z), shape (n, Z): a normal, or the unit sphere."""
+        z = torch.randn(n, self.z_dim, generator=generator)
+        return F.normalize(z, dim=1) if self.prior == "sphere" else z
+
+    def log(self, **values: Tensor) -> None:
+        """Note scalars of this step worth watching beside the losses that go through `update`."""
+        self.logged.update((name, value.detach()) for name, value in values.items())
+
+    def step(self, x: Tensor, y: Tensor | None, update: Update, **noise: Tensor) -> None:
+        """One step of training on a batch.
+
+        Args:
+            x: data in [−1, 1], shape (B, C, H, W), or points (B, C).
+            y: condition, shape (B, Y), or None.
+            update: what moves a group's parameters.
+            noise: what `draw_noise` drew.
+        """
+        raise NotImplementedError
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """The code of x that reconstruction uses (the mean of q(z|x)), shape (B, Z)."""
+        raise NotImplementedError
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Codes (B, Z) → data in [−1, 1]."""
+        raise NotImplementedError
+
+    def group_parameters(self, group: str) -> list[nn.Parameter]:
+        """The parameters that an update of `group` moves."""
+        return [p for network in self.groups[group] for p in getattr(self, network).parameters()]

@@ -1,0 +1,107 @@
+"""Pictures from arrays: grids of images, and the density of 2-D samples. No torch."""
+
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from idvae.files import atomic_file
+
+PATH = str | PathLike[str]
+
+
+def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
+    """Tile images into one, row after row, on white.
+
+    Args:
+        images: uint8, shape (N, H, W, C), C 1 or 3.
+        columns: images in a row; by default the grid is as square as it can be.
+        gap: pixels between images and around them.
+
+    Returns:
+        uint8, shape (height, width, C).
+    """
+    n, h, w, c = images.shape
+    columns = min(columns or int(np.ceil(np.sqrt(n))), n)
+    rows = -(-n // columns)
+    canvas = np.full((rows * (h + gap) + gap, columns * (w + gap) + gap, c), 255, np.uint8)
+    for i, image in enumerate(images):
+        top, left = gap + (i // columns) * (h + gap), gap + (i % columns) * (w + gap)
+        canvas[top : top + h, left : left + w] = image
+    return canvas
+
+
+def pairs(originals: np.ndarray, others: np.ndarray, columns: int = 8) -> np.ndarray:
+    """A grid of row pairs: `columns` originals, and right below them what was made of them.
+
+    Args:
+        originals, others: uint8, the same shape (N, H, W, C).
+    """
+    columns = min(columns, len(originals))
+    rows = []
+    for first in range(0, len(originals), columns):
+        part = slice(first, first + columns)
+        for images in (originals[part], others[part]):
+            blank = np.full((columns - len(images), *images.shape[1:]), 255, np.uint8)
+            rows.append(np.concatenate([images, blank]))
+    return grid(np.concatenate(rows), columns)
+
+
+def enlarge(image: np.ndarray, least: int = 480) -> np.ndarray:
+    """Repeat pixels until the shorter side has at least `least` of them, so that a viewer
+    neither hides nor blurs small images."""
+    factor = max(1, -(-least // min(image.shape[:2])))
+    return image.repeat(factor, 0).repeat(factor, 1)
+
+
+def save_png(path: PATH, image: np.ndarray) -> None:
+    """Write one image, uint8 (H, W, C), whole or not at all."""
+    with atomic_file(path) as temporary:
+        Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(temporary, "PNG")
+
+
+def save_density(
+    path: PATH,
+    data: np.ndarray,
+    samples: np.ndarray,
+    title: str,
+    labels: tuple[str, str] | None = None,
+) -> None:
+    """Draw two sets of points side by side as densities on the same axes.
+
+    Args:
+        path: a .png file.
+        data, samples: float, shapes (N, 2) and (M, 2).
+        title: what stands above the samples.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    left, right = labels or (f"data ({len(data):,})", title)
+    half = 1.3 * np.abs(data).max()
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.6), layout="constrained")
+    for axis, points, name in zip(axes, (data, samples), (left, right), strict=True):
+        counts, *_ = np.histogram2d(*points.T, bins=160, range=[[-half, half]] * 2)
+        # The square root keeps thin bridges between the modes visible.
+        axis.imshow(
+            np.sqrt(counts.T),
+            origin="lower",
+            extent=[-half, half] * 2,
+            cmap="magma",
+            aspect="equal",
+        )
+        axis.set_title(name)
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+    plt.close(figure)
+
+
+def save_images(folder: Path, images: np.ndarray) -> None:
+    """Write each image as NNNNN.png into a folder that exists."""
+    for i, image in enumerate(images):
+        Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(
+            folder / f"{i:05d}.png"
+        )

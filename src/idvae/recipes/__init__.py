@@ -1,0 +1,1 @@
+"""Built-in recipes: YAML files of options, one a data set × method family."""

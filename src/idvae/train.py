@@ -1,0 +1,352 @@
+"""The one training loop. It names no method: a method names its groups and asks for updates."""
+
+import copy
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from idvae import batches, checkpoints, methods, pictures
+from idvae.data.pixels import to_float, to_uint8
+from idvae.data.prepared import PreparedSet
+from idvae.errors import DivergedError, UserError
+from idvae.networks import DataShape, Networks
+from idvae.runs import Run
+from idvae.settings import Settings
+
+GRID = 64  # images in a grid of samples; half as many pairs are reconstructed
+PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "64": "64-true"}
+
+OnLog = Callable[[int, Mapping[str, float]], None]
+
+
+class Trainer:
+    """One run in training.
+
+    Args:
+        run: the run folder that it writes to.
+        settings: the method, its networks and the loop.
+        data: the prepared set; its training split is trained on.
+
+    Raises:
+        UserError: options out of range, networks that do not fit the data, or a device that is
+            not there.
+    """
+
+    def __init__(self, run: Run, settings: Settings, data: PreparedSet) -> None:
+        self.run, self.settings, self.config, self.data = run, settings, settings.train, data
+        self.fabric = _fabric(self.config.device, self.config.precision, self.config.threads)
+        self.dtype = torch.float64 if self.config.precision == "64" else torch.float32
+        self.method = build_method(settings, data_shape(data), self.config.seed)
+        self.config.check(tuple(self.method.groups))
+        self.method.to(self.fabric.device, self.dtype, memory_format=torch.channels_last)
+        self.parameters = {g: self.method.group_parameters(g) for g in self.method.groups}
+        self.optimizers = {group: self._adam(group) for group in self.method.groups}
+        self.average = copy.deepcopy(self.method.dec).eval() if self.config.ema else None
+        self.train_split = data.split("train")
+        self.step = 0
+        self.sums: dict[str, Tensor] = {}
+
+    def _adam(self, group: str) -> torch.optim.Optimizer:
+        lr = self.config.lr_of.get(group, self.config.lr)
+        betas = self.config.betas_of.get(group, self.config.betas)
+        return torch.optim.Adam(self.parameters[group], lr=lr, betas=betas, fused=True)
+
+    # ---------------------------------------------------------------------------------- the loop
+
+    def fit(self, on_log: OnLog = lambda step, row: None) -> bool:
+        """Train to the last step, or until SIGINT or SIGTERM; save at the end either way.
+
+        Args:
+            on_log: called with each row of metrics as it is written.
+
+        Returns:
+            whether the last step was reached.
+
+        Raises:
+            DivergedError: a loss stopped being finite; the checkpoints before it are kept.
+        """
+        config = self.config
+        self.method.train()
+        clock, since = time.perf_counter(), self.step
+        feed = batches.prefetched(self._rows, self.step, config.steps)
+        with stop_signals() as stopped:
+            for rows, generator in feed:
+                self._train_step(rows, generator)
+                if self.step % config.log_every == 0 or self.step == config.steps:
+                    row = self._log_row(self.step - since, time.perf_counter() - clock)
+                    self.run.append_metrics(row)
+                    on_log(self.step, row)
+                    clock, since = time.perf_counter(), self.step
+                if config.grid_every and self.step % config.grid_every == 0:
+                    self.draw_grids()
+                if self.step % config.save_every == 0 and self.step < config.steps:
+                    self.save()
+                if stopped.is_set():
+                    break
+            feed.close()
+            self._check_finite()
+            self.save()
+            if config.grid_every and self.step % config.grid_every:
+                self.draw_grids()
+        return self.step == config.steps
+
+    def _rows(self, step: int) -> tuple[tuple[np.ndarray, np.ndarray | None], torch.Generator]:
+        """What the thread prepares: the images of a step as bytes, and its source of noise."""
+        rank, world = self.fabric.global_rank, self.fabric.world_size
+        config = self.config
+        rows = batches.indices(
+            len(self.train_split), config.batch_size, config.seed, step, rank, world
+        )
+        images = self.train_split.gather(rows)
+        if config.flip and self.data.kind == "images":
+            seed = batches.seed_for(config.seed, batches.FLIP, step, rank)
+            mirrored = np.random.default_rng(seed).random(len(images)) < 0.5
+            images[mirrored] = images[mirrored, :, ::-1]
+        noise = batches.generator_for(config.seed, batches.NOISE, step, rank)
+        return (images, None), noise
+
+    def _train_step(
+        self, rows: tuple[np.ndarray, np.ndarray | None], generator: torch.Generator
+    ) -> None:
+        images, y = rows
+        x = self._to_device(images)
+        noise = self.method.draw_noise(len(x), generator)
+        noise = {name: t.to(self.fabric.device, self.dtype) for name, t in noise.items()}
+        self._set_learning_rates()
+        with self.fabric.autocast():
+            self.method.step(x, y, self._update, **noise)
+        for name, value in self.method.logged.items():
+            self._add(name, value)
+        self.step += 1
+        if self.average is not None:
+            self._follow()
+
+    def _update(self, group: str, loss: Tensor, retain: bool = False) -> None:
+        """Step one group's parameters by one loss, and touch no other gradient."""
+        self._add(f"loss_{group}", loss.detach())
+        parameters = self.parameters[group]
+        self.fabric.backward(loss, inputs=parameters, retain_graph=retain)
+        if self.fabric.world_size > 1:
+            self._average_gradients(parameters)
+        if self.config.clip:
+            nn.utils.clip_grad_norm_(parameters, self.config.clip)
+        self.optimizers[group].step()
+        self.optimizers[group].zero_grad()
+
+    def _average_gradients(self, parameters: list[nn.Parameter]) -> None:
+        """Average over processes as one flat tensor: one message for a group."""
+        flat = torch.cat([p.grad.flatten() for p in parameters])
+        flat = self.fabric.all_reduce(flat, reduce_op="mean")
+        for p, grad in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+            p.grad.copy_(grad.view_as(p))
+
+    def _set_learning_rates(self) -> None:
+        if self.config.lr_final == 1.0:
+            return
+        cosine = 0.5 * (1.0 + math.cos(math.pi * self.step / self.config.steps))
+        share = self.config.lr_final + (1.0 - self.config.lr_final) * cosine
+        for group, optimizer in self.optimizers.items():
+            optimizer.param_groups[0]["lr"] = share * self.config.lr_of.get(group, self.config.lr)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the averaged decoder; its decay grows with the steps, so a young one keeps up."""
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        for mean, now in zip(self.average.parameters(), self.method.dec.parameters(), strict=True):
+            mean.lerp_(now, 1.0 - decay)
+        for mean, now in zip(self.average.buffers(), self.method.dec.buffers(), strict=True):
+            mean.copy_(now)
+
+    # -------------------------------------------------------------------------------- measuring
+
+    def _add(self, name: str, value: Tensor) -> None:
+        # Sums stay on the device: reading them at each step would stall a GPU.
+        self.sums.setdefault(name, torch.zeros((2,), dtype=torch.float64, device=value.device))
+        self.sums[name] += torch.stack([value.double(), torch.ones_like(value).double()])
+
+    def _check_finite(self) -> None:
+        for name, (total, _) in self.sums.items():
+            if not math.isfinite(total):
+                raise self._diverged(f"{name} is {float(total)}")
+        for name, value in self.method.named_parameters():
+            if not value.isfinite().all():
+                raise self._diverged(f"the weights {name} are not finite")
+
+    def _diverged(self, what: str) -> DivergedError:
+        there = checkpoints.steps(self._checkpoint_folder)
+        kept = (
+            f"the checkpoint of step {there[-1]} is kept" if there else "no checkpoint was made yet"
+        )
+        return DivergedError(
+            f"training stopped near step {self.step}: {what}; {kept}. "
+            "Lower the learning rate (--lr), or clip gradients (--clip 1)"
+        )
+
+    def _log_row(self, steps: int, seconds: float) -> dict[str, Any]:
+        self._check_finite()
+        images = steps * self.config.batch_size * self.fabric.world_size
+        row: dict[str, Any] = {"step": self.step}
+        row |= {name: float(total / count) for name, (total, count) in self.sums.items()}
+        row["images_per_s"] = round(images / seconds, 1)
+        self.sums.clear()
+        return row
+
+    # --------------------------------------------------------------------- pictures, checkpoints
+
+    @torch.no_grad()
+    def draw_grids(self) -> None:
+        """Samples of fixed codes, and reconstructions of fixed images of the validation split."""
+        if not self.fabric.is_global_zero:
+            return
+        held_out = self.data.split("validation" if self.data.counts["validation"] else "train")
+        self.method.eval()
+        dec = self.method.dec
+        self.method.dec = self.average or dec
+        try:
+            n = GRID if self.data.kind == "images" else 10_000
+            generator = batches.generator_for(self.config.seed, batches.SAMPLES)
+            z = self.method.draw_prior(n, generator).to(self.fabric.device, self.dtype)
+            samples = self.method.decode(z)
+            name = f"{self.step:08d}.png"
+            if self.data.kind == "points":
+                data = held_out.gather(np.arange(min(n, len(held_out))))
+                title = f"samples ({n:,}) at step {self.step:,}"
+                pictures.save_density(
+                    self.run.path / "samples" / name, data, samples.cpu().numpy(), title
+                )
+                return
+            picture = pictures.enlarge(pictures.grid(to_uint8(samples).cpu().numpy()))
+            pictures.save_png(self.run.path / "samples" / name, picture)
+            if self.method.reconstructs:
+                originals = held_out.gather(np.arange(min(GRID // 2, len(held_out))))
+                made = self.method.decode(self.method.encode(self._to_device(originals)))
+                picture = pictures.pairs(originals, to_uint8(made).cpu().numpy())
+                path = self.run.path / "reconstructions" / name
+                pictures.save_png(path, pictures.enlarge(picture))
+        finally:
+            self.method.dec = dec
+            self.method.train()
+
+    def _to_device(self, rows: np.ndarray) -> Tensor:
+        """Bytes travel to the device and become floats there."""
+        tensor = torch.from_numpy(rows)
+        if self.fabric.device.type == "cuda":
+            tensor = tensor.pin_memory().to(self.fabric.device, non_blocking=True)
+        x = tensor if self.data.kind == "points" else to_float(tensor)
+        return x.to(self.fabric.device, self.dtype)
+
+    @property
+    def _checkpoint_folder(self) -> Any:
+        return self.run.path / "checkpoints"
+
+    def save(self) -> None:
+        """Write a checkpoint of this step, unless a number in it is not finite."""
+        self._check_finite()
+        if self.fabric.is_global_zero:
+            average = self.average and checkpoints.on_cpu(self.average.state_dict())
+            checkpoint = checkpoints.Checkpoint(
+                self.step,
+                self.settings.method,
+                checkpoints.on_cpu(self.method.state_dict()),
+                average,
+                checkpoints.optimizer_state(self.optimizers),
+            )
+            checkpoints.save(self._checkpoint_folder, checkpoint, self.config.keep)
+        self.fabric.barrier()
+
+    def restore(self) -> None:
+        """Go back to the newest checkpoint, or to the start where there is none yet.
+
+        Raises:
+            UserError: the checkpoint cannot be used.
+        """
+        folder = self._checkpoint_folder
+        checkpoints.remove_unfinished(folder)
+        if not checkpoints.steps(folder):
+            self.run.rewind_metrics(0)
+            return
+        saved = checkpoints.load(folder, self.settings.method)
+        where = folder / f"{saved.step:08d}"
+        checkpoints.load_weights(self.method, saved.model, where)
+        checkpoints.load_optimizer_state(self.optimizers, saved.optimizers, where)
+        if self.average is not None:
+            if saved.average is None:
+                raise UserError(f"{where} holds no averaged decoder; train without --ema")
+            checkpoints.load_weights(self.average, saved.average, where)
+        self.step = saved.step
+        self.run.rewind_metrics(saved.step)
+
+
+def build_method(settings: Settings, shape: DataShape, seed: int) -> methods.Method:
+    """The method with its initial weights, which depend on the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(batches.seed_for(seed, batches.INITIAL))
+        nets = Networks(shape, settings.networks)
+        return methods.get(settings.method)(nets, settings.method_config)
+
+
+def data_shape(data: PreparedSet) -> DataShape:
+    """What the networks need to know of a prepared set."""
+    return DataShape(0 if data.kind == "points" else data.size, data.channels)
+
+
+def _fabric(device: str, precision: str, threads: int) -> Fabric:
+    """Fabric on the device asked for; several processes where torchrun started several."""
+    kind, _, index = device.partition(":")
+    if kind not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdigit()):
+        raise UserError(f"unknown --device {device}; it is auto, cpu, cuda, cuda:N or mps")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: torch sees no CUDA GPU here; use --device cpu or auto")
+    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+        raise UserError(f"--device {device}: there are {torch.cuda.device_count()} GPUs, from 0")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise UserError("--device mps: torch sees no Apple GPU here; use --device cpu or auto")
+    if threads:
+        torch.set_num_threads(threads)
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "cpu"
+    precision = PRECISIONS.get(precision, "32-true")
+    if world > 1:
+        fabric = Fabric(
+            accelerator=kind,
+            devices=local,
+            num_nodes=world // local,
+            strategy="ddp",
+            precision=precision,
+        )
+        fabric.launch()
+        return fabric
+    return Fabric(accelerator=kind, devices=[int(index)] if index else 1, precision=precision)
+
+
+@contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """Yield an event that SIGINT and SIGTERM set; a second SIGINT interrupts at once."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        if event.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        event.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

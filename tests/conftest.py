@@ -1,0 +1,17 @@
+"""Shared by all tests: tests may import from the tests folder; data go to a place of their own."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_root(tmp_path_factory):
+    """Prepared sets of the tests, away from those of the user."""
+    root = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IDVAE_DATA", str(root))
+        yield root

@@ -1,0 +1,89 @@
+"""What every registered method must keep, whichever it is."""
+
+import pytest
+import torch
+
+from idvae import methods
+from idvae.methods.method import Method
+from idvae.networks import DataShape, NetworkConfig, Networks
+from methods.recorder import run_step
+
+SHAPES = [DataShape(16, 1), DataShape(32, 3), DataShape(64, 1), DataShape(0, 2)]
+
+
+def variants():
+    """Every method, and with each of its schedules where it has them."""
+    found = []
+    for name in methods.names():
+        schedules = methods.get(name).Config.__dataclass_fields__.get("schedule")
+        for schedule in getattr(schedules and schedules.type, "__args__", ()):
+            found.append(pytest.param(name, {"schedule": schedule}, id=f"{name}-{schedule}"))
+        if schedules is None:
+            found.append(pytest.param(name, {}, id=name))
+    return found
+
+
+@pytest.mark.parametrize(("name", "options"), variants())
+@pytest.mark.parametrize("shape", [DataShape(16, 1), DataShape(0, 2)])
+def test_each_update_moves_exactly_its_group(name, options, shape):
+    step = run_step(name, shape, **options)
+    order = [g for g in step.method.groups for _ in range(step.method.repeats.get(g, 1))]
+    assert sorted(s.group for s in step.seen) == sorted(order)
+    for seen in step.seen:
+        before, after = dict(seen.before.named_parameters()), dict(seen.after.named_parameters())
+        moved = {n.split(".")[0] for n in before if not torch.equal(before[n], after[n])}
+        assert moved == set(step.method.groups[seen.group])
+
+
+@pytest.mark.parametrize(("name", "options"), variants())
+def test_every_network_belongs_to_a_group_and_every_group_has_an_equation(name, options):
+    method = run_step(name, **options).method
+    assert isinstance(method, Method)
+    owned = {network for networks in method.groups.values() for network in networks}
+    assert owned == {n for n, _ in method.named_children()}
+    assert set(method.groups) <= set(method.equations)
+
+
+@pytest.mark.parametrize(("name", "options"), variants())
+def test_nothing_moves_between_updates(name, options):
+    """A method changes parameters through `update` alone."""
+    step = run_step(name, **options)
+    for earlier, later in zip(step.seen, step.seen[1:], strict=False):
+        for p, q in zip(earlier.after.parameters(), later.before.parameters(), strict=True):
+            assert torch.equal(p, q)
+
+
+@pytest.mark.parametrize(("name", "options"), variants())
+def test_a_step_is_determined_by_its_arguments(name, options):
+    one, other = run_step(name, seed=3, **options), run_step(name, seed=3, **options)
+    for p, q in zip(one.method.parameters(), other.method.parameters(), strict=True):
+        assert torch.equal(p, q)
+
+
+@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_shapes(name, shape):
+    cls = methods.get(name)
+    method = cls(Networks(shape, NetworkConfig(width=4, z_dim=6)), cls.Config()).eval()
+    z = method.draw_prior(3, torch.Generator().manual_seed(0))
+    assert z.shape == (3, 6)
+    x = method.decode(z)
+    assert x.shape == shape.batch(3)
+    if method.reconstructs:
+        assert method.encode(x).shape == (3, 6)
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_weights_are_those_of_the_seed(name):
+    cls = methods.get(name)
+
+    def weights(seed):
+        torch.manual_seed(seed)
+        return cls(Networks(DataShape(16, 1), NetworkConfig(width=4)), cls.Config()).state_dict()
+
+    assert all(
+        torch.equal(a, b) for a, b in zip(weights(1).values(), weights(1).values(), strict=True)
+    )
+    assert not all(
+        torch.equal(a, b) for a, b in zip(weights(1).values(), weights(2).values(), strict=True)
+    )

@@ -1,0 +1,87 @@
+"""Each loss against its equation, worked out in float64 with NumPy or torch.distributions."""
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Independent, Normal, kl_divergence
+
+from idvae import losses
+
+GENERATOR = torch.Generator().manual_seed(0)
+
+
+def randn(*shape):
+    return torch.randn(*shape, generator=GENERATOR, dtype=torch.float64)
+
+
+def sigmoid(d):
+    return 1.0 / (1.0 + np.exp(-d.numpy()))
+
+
+def test_recons_is_the_gaussian_log_likelihood_up_to_its_constant():
+    x, x_rec = randn(5, 3, 4, 4), randn(5, 3, 4, 4)
+    likelihood = Independent(Normal(x_rec, 1.0), 3)
+    constant = 0.5 * 48 * np.log(2 * np.pi)
+    expected = (-likelihood.log_prob(x) - constant).mean()
+    torch.testing.assert_close(losses.recons(x, x_rec), expected, rtol=1e-12, atol=0)
+
+
+def test_prior_is_the_divergence_from_the_unit_normal():
+    mu, logvar = randn(6, 7), randn(6, 7)
+    q, p = Normal(mu, (0.5 * logvar).exp()), Normal(torch.zeros_like(mu), torch.ones_like(mu))
+    expected = kl_divergence(q, p).sum(1).mean()
+    torch.testing.assert_close(losses.prior(mu, logvar), expected, rtol=1e-12, atol=0)
+    assert losses.prior(torch.zeros(3, 2), torch.zeros(3, 2)) == 0
+
+
+def test_vae_is_the_sum_of_both():
+    x, x_rec, mu, logvar = randn(4, 2), randn(4, 2), randn(4, 3), randn(4, 3)
+    expected = losses.recons(x, x_rec) + losses.prior(mu, logvar)
+    assert losses.vae(x, x_rec, mu, logvar) == expected
+
+
+def test_dis_is_equation_9():
+    real, gen, rec = randn(8), randn(8), randn(8)
+    expected = -(
+        np.log(sigmoid(real)).mean()
+        + np.log(1 - sigmoid(gen)).mean()
+        + np.log(1 - sigmoid(rec)).mean()
+    )
+    assert losses.dis(real, gen, rec).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_gan_is_equation_12():
+    gen, rec = randn(8), randn(8)
+    expected = -np.log(sigmoid(gen)).mean() - np.log(sigmoid(rec)).mean()
+    assert losses.gan(gen, rec).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_recons_dis_is_a_unit_gaussian_on_features_averaged_over_them():
+    h, h_rec = randn(5, 11), randn(5, 11)
+    log_prob = Independent(Normal(h_rec, 1.0), 1).log_prob(h) + 0.5 * 11 * np.log(2 * np.pi)
+    expected = (-log_prob / 11).mean()
+    torch.testing.assert_close(losses.recons_dis(h, h_rec), expected, rtol=1e-12, atol=0)
+
+
+def test_weighted_sums_are_equations_8_and_13():
+    a, b = torch.tensor(2.0), torch.tensor(3.0)
+    assert losses.enc(a, b, alpha=5.0, beta=0.5) == 11.5
+    assert losses.dec(a, b, omega=5.0, lambda_=0.5) == 11.5
+
+
+@pytest.mark.parametrize("logit", [-1e4, -100.0, 100.0, 1e4])
+def test_adversarial_losses_stay_finite_and_keep_a_gradient_at_any_logit(logit):
+    d = torch.full((3,), logit, requires_grad=True)
+    loss = losses.dis(d, d, d) + losses.gan(d, d)
+    (gradient,) = torch.autograd.grad(loss, d)
+    assert torch.isfinite(loss)
+    assert torch.isfinite(gradient).all()
+    assert gradient.abs().sum() > 0.1
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_losses_are_computed_in_float32_from_half_precision(dtype):
+    x = torch.full((2, 300), 0.1, dtype=dtype)
+    assert losses.recons(x, torch.zeros_like(x)).dtype == torch.float32
+    assert losses.prior(x, x).dtype == torch.float32
+    assert losses.gan(x[:, 0], x[:, 0]).dtype == torch.float32

@@ -1,0 +1,116 @@
+"""Shapes, presets, the condition's place, and what batch normalisation remembers."""
+
+import pytest
+import torch
+
+from idvae.errors import UserError
+from idvae.networks import BatchNorm, DataShape, NetworkConfig, Networks
+
+PARTS = [
+    (preset, size, channels)
+    for preset in ("small", "paper")
+    for size in (16, 32, 64, 128)
+    for channels in (1, 3)
+] + [("mlp", 0, 2)]
+
+
+@pytest.mark.parametrize(("preset", "size", "channels"), PARTS)
+@pytest.mark.parametrize("condition", [0, 5])
+def test_parts_fit_together(preset, size, channels, condition):
+    shape = DataShape(size, channels, condition)
+    nets = Networks(shape, NetworkConfig(preset, width=4, z_dim=6))
+    x = torch.rand(shape.batch(2)) * 2 - 1
+    y = torch.rand(2, condition) if condition else None
+    h = nets.trunk()(x, y)
+    mu, logvar = nets.gaussian_head()(h)
+    assert mu.shape == logvar.shape == (2, 6)
+    assert nets.logit_head()(h).shape == (2,)
+    assert nets.code_head()(h).shape == (2, 6)
+    assert nets.code_critic()(mu).shape == (2,)
+    made = nets.decoder()(mu, y)
+    assert made.shape == x.shape
+    if not shape.is_points:
+        assert made.abs().max() <= 1
+
+
+@pytest.mark.parametrize(("size", "features"), [(64, 8 * 8 * 512), (32, 4 * 4 * 512)])
+def test_paper_preset_is_the_authors_recipe(size, features):
+    nets = Networks(DataShape(size, 3), NetworkConfig("paper"))
+    trunk, decoder = nets.trunk(), nets.decoder()
+    convs = [m for m in trunk.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert [(c.out_channels, c.stride[0], c.kernel_size[0]) for c in convs] == [
+        (64, 2, 5), (128, 2, 5), (256, 2, 5), (512, 1, 5),
+    ]  # fmt: skip
+    assert nets.logit_head().logit.in_features == features
+    deconvs = [m for m in decoder.modules() if isinstance(m, torch.nn.ConvTranspose2d)]
+    assert [(c.out_channels, c.stride[0], c.kernel_size[0]) for c in deconvs] == [
+        (256, 2, 5), (128, 2, 5), (64, 2, 5), (3, 1, 5),
+    ]  # fmt: skip
+    assert decoder.project.out_features == features
+    assert nets.z_dim == 128
+
+
+def test_the_condition_changes_features_and_images():
+    nets = Networks(DataShape(16, 1, condition=3), NetworkConfig("small", width=4))
+    trunk, decoder = nets.trunk(), nets.decoder()
+    x, z = torch.rand(2, 1, 16, 16), torch.randn(2, 64)
+    zero, one = torch.zeros(2, 3), torch.ones(2, 3)
+    assert not torch.equal(trunk(x, zero), trunk(x, one))
+    assert not torch.equal(decoder(z, zero), decoder(z, one))
+
+
+def statistics(network):
+    return [m.running_mean.clone() for m in network.modules() if isinstance(m, BatchNorm)]
+
+
+@pytest.mark.parametrize("preset", ["small", "paper"])
+def test_running_statistics_come_from_tracked_batches_only(preset):
+    nets = Networks(DataShape(16, 1), NetworkConfig(preset, width=4))
+    trunk = nets.trunk().train()
+    real, fake = torch.rand(8, 1, 16, 16), torch.rand(8, 1, 16, 16) * 5
+    before = statistics(trunk)
+    trunk(fake)
+    assert all(torch.equal(a, b) for a, b in zip(before, statistics(trunk), strict=True))
+    trunk(real, track=True)
+    after = statistics(trunk)
+    assert not any(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    trunk(fake)
+    assert all(torch.equal(a, b) for a, b in zip(after, statistics(trunk), strict=True))
+
+
+def test_untracked_batches_are_normalised_as_torch_does():
+    ours, theirs = BatchNorm(4).train(), torch.nn.BatchNorm2d(4).train()
+    x = torch.randn(8, 4, 3, 3)
+    torch.testing.assert_close(ours(x), theirs(x))
+
+
+def test_the_small_decoder_cannot_draw_a_checker_pattern():
+    """An image of equal codes' neighbourhoods is smooth: the phases of a pixel share weights.
+
+    The first block repeats pixels, so before any convolution all four phases are equal; with
+    constant features every interior pixel of the output must be the same.
+    """
+    decoder = Networks(DataShape(32, 1), NetworkConfig("small", width=4)).decoder().eval()
+    torch.manual_seed(0)
+    for block in decoder.blocks:
+        if isinstance(block, torch.nn.Conv2d):
+            torch.nn.init.normal_(block.weight)
+    h = torch.rand(1, decoder.first[0], 1, 1).expand(1, *decoder.first)
+    inside = decoder.blocks(h)[0, 0, 14:18, 14:18]
+    assert inside.std() <= 1e-4 * inside.abs().mean()
+
+
+@pytest.mark.parametrize(
+    ("shape", "config", "words"),
+    [
+        (DataShape(48, 3), None, "no network fits images of 48 px"),
+        (DataShape(32, 4), None, "no network fits 4 channels"),
+        (DataShape(0, 2), NetworkConfig("paper"), "does not fit points"),
+        (DataShape(32, 3), NetworkConfig("mlp"), "does not fit images"),
+        (DataShape(32, 3), NetworkConfig(width=0), "--width 0"),
+        (DataShape(32, 3), NetworkConfig(z_dim=-1), "--z-dim -1"),
+    ],
+)
+def test_what_no_network_fits_is_told(shape, config, words):
+    with pytest.raises(UserError, match=words):
+        Networks(shape, config)
