@@ -59,8 +59,8 @@ def test_the_condition_changes_features_and_images():
     assert not torch.equal(decoder(z, zero), decoder(z, one))
 
 
-def statistics(network):
-    return [m.running_mean.clone() for m in network.modules() if isinstance(m, BatchNorm)]
+def statistics(network, source=0):
+    return [m.running_mean[source].clone() for m in network.modules() if isinstance(m, BatchNorm)]
 
 
 @pytest.mark.parametrize("preset", ["small", "paper"])
@@ -78,10 +78,32 @@ def test_running_statistics_come_from_tracked_batches_only(preset):
     assert all(torch.equal(a, b) for a, b in zip(after, statistics(trunk), strict=True))
 
 
-def test_untracked_batches_are_normalised_as_torch_does():
-    ours, theirs = BatchNorm(4).train(), torch.nn.BatchNorm2d(4).train()
+@pytest.mark.parametrize("preset", ["small", "paper"])
+def test_a_decoder_keeps_statistics_of_prior_and_posterior_apart(preset):
+    decoder = Networks(DataShape(16, 1), NetworkConfig(preset, width=4, z_dim=8)).decoder().train()
+    z = torch.randn(16, 8)
+    decoder(z, track=True)
+    prior, posterior = statistics(decoder, 0), statistics(decoder, 1)
+    assert all(p.abs().sum() > 0 for p in prior)
+    assert all(p.abs().sum() == 0 for p in posterior)
+    decoder(3 * z, posterior=True, track=True)
+    assert all(torch.equal(a, b) for a, b in zip(prior, statistics(decoder, 0), strict=True))
+    decoder.eval()
+    assert not torch.equal(decoder(z), decoder(z, posterior=True))
+
+
+@pytest.mark.parametrize("track", [False, True])
+def test_batches_are_normalised_and_followed_as_torch_does(track):
+    ours, theirs = BatchNorm(4, sources=2).train(), torch.nn.BatchNorm2d(4).train()
+    ours.track, ours.source = track, 1
     x = torch.randn(8, 4, 3, 3)
     torch.testing.assert_close(ours(x), theirs(x))
+    if track:
+        torch.testing.assert_close(ours.running_mean[1], theirs.running_mean)
+        torch.testing.assert_close(ours.running_var[1], theirs.running_var)
+        assert (ours.running_mean[0] == 0).all()
+        ours.eval()
+        torch.testing.assert_close(ours(x), theirs.eval()(x))
 
 
 def test_the_small_decoder_cannot_draw_a_checker_pattern():

@@ -63,7 +63,7 @@ def recipe_of(method: str, prepared: PreparedSet) -> str | None:
 
 def start(chosen: Settings, prepared: PreparedSet, out: Path, overwrite: bool) -> Any:
     """A trainer for a new run; the folder is made once everything else was found in order."""
-    from idvae.train import Trainer, data_shape
+    from idvae.loop import Trainer, data_shape
 
     shape = data_shape(prepared)
     chosen = replace(chosen, networks=chosen.networks.resolved(shape))
@@ -105,7 +105,7 @@ def resume(path: Path, changes: Mapping[str, Any]) -> Any:
     Raises:
         UserError: no run there, its data are gone or were changed, or its checkpoint is damaged.
     """
-    from idvae.train import Trainer
+    from idvae.loop import Trainer
 
     run = Run.open(path)
     prepared = data_of(run)

@@ -160,11 +160,11 @@ def load_optimizer_state(
     for group, optimizer in optimizers.items():
         parameters = optimizer.param_groups[0]["params"]
         for index, state in states[group].items():
-            moment = state.get("exp_avg")
-            if (
-                index >= len(parameters)
-                or moment is None
-                or moment.shape != parameters[index].shape
-            ):
+            shape = state.get("exp_avg", torch.empty(0)).shape
+            if index >= len(parameters) or shape != parameters[index].shape:
                 raise UserError(f"{where}: optimizer state of {group} does not fit its parameters")
+            for name, value in state.items():
+                if value.shape == shape:
+                    # A fused optimizer walks memory: moments must lie as their weights do.
+                    state[name] = torch.empty_like(parameters[index]).copy_(value)
         optimizer.load_state_dict({**optimizer.state_dict(), "state": states[group]})

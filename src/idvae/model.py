@@ -11,10 +11,11 @@ from torch import Tensor
 
 from idvae import batches, checkpoints, settings
 from idvae.data.pixels import to_float, to_uint8
+from idvae.devices import torch_device
 from idvae.errors import UserError
+from idvae.loop import build_method
 from idvae.networks import DataShape
 from idvae.runs import Run
-from idvae.train import build_method
 
 BATCH = 250  # images decoded at a time
 
@@ -32,7 +33,7 @@ class Model:
 
     def __init__(self, run: Run, step: int | None = None, device: str = "cpu") -> None:
         self.run = run
-        self.device = torch.device(device)
+        self.device = torch_device(device)
         data, options = run.config["data"], run.config["options"]
         self.settings = settings.from_mapping(run.config["method"], options)
         self.shape = DataShape(**data["shape"])
@@ -69,9 +70,14 @@ class Model:
             raise UserError(f"{self.method.title} has no encoder; it only samples")
         return self._in_batches(images, lambda x: self.method.encode(self._input(x)).cpu().float())
 
-    def decode(self, z: np.ndarray) -> np.ndarray:
-        """Codes (N, Z) to images or points."""
-        return self._in_batches(np.asarray(z, np.float32), self._decode)
+    def decode(self, z: np.ndarray, posterior: bool = False) -> np.ndarray:
+        """Codes (N, Z) to images or points.
+
+        Args:
+            z: codes, float.
+            posterior: whether they come from `encode`; else they are of the prior.
+        """
+        return self._in_batches(np.asarray(z, np.float32), lambda z: self._decode(z, posterior))
 
     def sample(self, n: int, seed: int = 0) -> np.ndarray:
         """n draws from the model: decoded codes of the prior; the first k do not depend on n.
@@ -95,7 +101,7 @@ class Model:
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Dec(Enc(x)) of images or points, of the same shape and type."""
-        return self.decode(self.encode(images))
+        return self.decode(self.encode(images), posterior=True)
 
     def interpolate(self, a: np.ndarray, b: np.ndarray, steps: int = 8) -> np.ndarray:
         """Decode the way from each code of a to that of b.
@@ -119,12 +125,12 @@ class Model:
                 np.where(sine > 1e-6, sine, 1.0)
             )
             way = np.where(sine > 1e-6, curved, way)
-        out = self.decode(way.reshape(-1, self.z_dim))
+        out = self.decode(way.reshape(-1, self.z_dim), posterior=True)
         return out.reshape(len(a), steps, *out.shape[1:])
 
-    def _decode(self, z: Tensor) -> Tensor:
+    def _decode(self, z: Tensor, posterior: bool = False) -> Tensor:
         with torch.no_grad():
-            x = self.method.decode(z.to(self.device, self.dtype))
+            x = self.method.decode(z.to(self.device, self.dtype), posterior=posterior)
         return x.float().cpu() if self.is_points else to_uint8(x).cpu()
 
     def _in_batches(self, rows: np.ndarray, function: Any) -> np.ndarray:

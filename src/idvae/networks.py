@@ -5,6 +5,7 @@ points. A method asks a `Networks` for the parts that it needs and so never sees
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from idvae.errors import UserError
 
 IMAGE_SIZES = (16, 32, 64, 128)
+SOURCES = 2  # kinds of codes that a decoder tells apart: of the prior (0), of the posterior (1)
 Preset = Literal["small", "paper", "mlp"]
 
 
@@ -174,33 +176,49 @@ def _paper_stages(nets: Networks) -> tuple[Stage, ...]:
     return (*stages, Stage(8 * w, 1, stages[-1].side))
 
 
-class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation that is told which batches its running statistics come from.
+class BatchNorm(nn.Module):
+    """Batch normalisation that is told where a batch comes from.
 
-    A trunk that sees real and fake images would otherwise average both, and what it encodes
-    in eval mode would drift from what it learnt. In training every batch is normalised by its
-    own statistics; the running ones, which eval mode uses, follow only the batches for which
-    `track` is set.
+    In training every batch is normalised by its own statistics. Eval mode uses running ones, and
+    those must be of the same kind of batch. A trunk sees real and fake images: its running
+    statistics follow real ones only, or what it encodes in eval mode would drift from what it
+    learnt. A decoder sees codes of the posterior and of the prior, whose activations differ as
+    long as the two do: it keeps running statistics of each, so that eval mode reconstructs and
+    samples as training did.
+
+    Args:
+        width: channels.
+        sources: how many kinds of batches are told apart.
     """
 
-    track = False
+    def __init__(self, width: int, sources: int = 1) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.register_buffer("running_mean", torch.zeros(sources, width))
+        self.register_buffer("running_var", torch.ones(sources, width))
+        self.source = 0
+        self.track = False
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalise a batch, shape (B, width, H, W)."""
+        mean, var = self.running_mean[self.source], self.running_var[self.source]
         if self.training and not self.track:
-            return F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
-        return super().forward(x)
+            mean = var = None
+        return F.batch_norm(x, mean, var, self.weight, self.bias, self.training, 0.1, 1e-5)
 
 
-class Tracking(nn.Module):
-    """A network whose batch normalisations are told at each call whether to track it."""
+class NormedNetwork(nn.Module):
+    """A network whose batch normalisations are told at each call what the batch is."""
 
-    def set_track(self, track: bool) -> None:
+    def set_norms(self, track: bool, source: int = 0) -> None:
+        """Whether the running statistics of `source` follow the next batch."""
         for module in self.modules():
             if isinstance(module, BatchNorm):
-                module.track = track
+                module.track, module.source = track, source
 
 
-class ConvTrunk(Tracking):
+class ConvTrunk(NormedNetwork):
     """θ_shared: convolutions up to the layer l that encoder and discriminator share.
 
     `paper`: 5×5, batch normalisation and ReLU after each. `small`: 4×4, leaky ReLU, no
@@ -241,7 +259,7 @@ class ConvTrunk(Tracking):
         Returns:
             shape (B, features).
         """
-        self.set_track(track)
+        self.set_norms(track)
         h = self.blocks[0](x)
         if self.condition:
             h = torch.cat([h, y.to(h.dtype)[:, :, None, None].expand(-1, -1, *h.shape[2:])], 1)
@@ -296,62 +314,65 @@ class LogitHead(nn.Module):
         return self.logit(h).squeeze(1)
 
 
-class SmallDecoder(Tracking):
-    """θ_dec: each block doubles the side by repetition, then convolves 3×3.
+class ConvDecoder(NormedNetwork):
+    """θ_dec: a fully connected layer to the trunk's last feature map, then what `blocks` makes."""
+
+    def __init__(self, last: Stage, shape: DataShape, z_dim: int, blocks: list[nn.Module]) -> None:
+        super().__init__()
+        self.first = (last.width, last.side, last.side)
+        self.project = nn.Linear(z_dim + shape.condition, last.width * last.side**2, bias=False)
+        self.project_norm = nn.Sequential(BatchNorm(last.width, SOURCES), nn.ReLU())
+        self.blocks = nn.Sequential(*blocks)
+        _initialise(self)
+
+    def forward(
+        self, z: Tensor, y: Tensor | None = None, posterior: bool = False, track: bool = False
+    ) -> Tensor:
+        """Images of codes.
+
+        Args:
+            z: codes, shape (B, Z).
+            y: conditions, shape (B, Y), where the decoder was built with them.
+            posterior: whether the codes come from an encoder; else they are of the prior.
+            track: whether this batch feeds the running statistics of its kind.
+
+        Returns:
+            in [−1, 1], shape (B, C, H, W).
+        """
+        self.set_norms(track, source=int(posterior))
+        h = self.project(_join(z, y)).unflatten(1, self.first)
+        return torch.tanh(self.blocks(self.project_norm(h)))
+
+
+class SmallDecoder(ConvDecoder):
+    """Each block doubles the side by repetition, then convolves 3×3.
 
     A transposed convolution writes each phase of its stride with other weights, which shows
     as a checker pattern; here the weights cannot tell the phases of a pixel apart.
     """
 
     def __init__(self, stages: tuple[Stage, ...], shape: DataShape, z_dim: int) -> None:
-        super().__init__()
-        last = stages[-1]
-        self.first = (last.width, last.side, last.side)
-        self.project = nn.Linear(z_dim + shape.condition, last.width * last.side**2, bias=False)
-        self.project_norm = nn.Sequential(BatchNorm(last.width), nn.ReLU())
         widths = [stage.width for stage in reversed(stages)]
-        blocks = []
-        for previous, width in zip(widths, [*widths[1:], None], strict=True):
-            up = nn.Upsample(scale_factor=2, mode="nearest")
-            if width is None:
-                blocks += [up, nn.Conv2d(previous, shape.channels, 3, 1, 1)]
-            else:
-                conv = nn.Conv2d(previous, width, 3, 1, 1, bias=False)
-                blocks += [up, conv, BatchNorm(width), nn.ReLU()]
-        self.blocks = nn.Sequential(*blocks)
-        _initialise(self)
-
-    def forward(self, z: Tensor, y: Tensor | None = None, track: bool = False) -> Tensor:
-        """Codes (B, Z), and conditions (B, Y) where built with them → images in [−1, 1]."""
-        self.set_track(track)
-        h = self.project(_join(z, y)).unflatten(1, self.first)
-        return torch.tanh(self.blocks(self.project_norm(h)))
+        blocks: list[nn.Module] = []
+        for previous, width in pairwise(widths):
+            conv = nn.Conv2d(previous, width, 3, 1, 1, bias=False)
+            blocks += [nn.Upsample(scale_factor=2), conv, BatchNorm(width, SOURCES), nn.ReLU()]
+        blocks += [nn.Upsample(scale_factor=2), nn.Conv2d(widths[-1], shape.channels, 3, 1, 1)]
+        super().__init__(stages[-1], shape, z_dim, blocks)
 
 
-class PaperDecoder(Tracking):
-    """θ_dec of the authors: FC, then 5×5 transposed convolutions, and one of stride 1 to tanh."""
+class PaperDecoder(ConvDecoder):
+    """The authors' recipe: 5×5 transposed convolutions, and one of stride 1 to tanh."""
 
     def __init__(self, stages: tuple[Stage, ...], shape: DataShape, z_dim: int) -> None:
-        super().__init__()
-        last = stages[-1]
-        self.first = (last.width, last.side, last.side)
-        self.project = nn.Linear(z_dim + shape.condition, last.width * last.side**2, bias=False)
-        self.project_norm = nn.Sequential(BatchNorm(last.width), nn.ReLU())
-        widths = [last.width, *(stage.width for stage in reversed(stages[:-1]))]
-        blocks = []
-        for previous, width in zip(widths, widths[1:], strict=False):
+        widths = [stages[-1].width, *(stage.width for stage in reversed(stages[:-1]))]
+        blocks: list[nn.Module] = []
+        for previous, width in pairwise(widths):
             # output_padding 1: exactly twice the side.
             conv = nn.ConvTranspose2d(previous, width, 5, 2, 2, output_padding=1, bias=False)
-            blocks += [conv, BatchNorm(width), nn.ReLU()]
+            blocks += [conv, BatchNorm(width, SOURCES), nn.ReLU()]
         blocks.append(nn.ConvTranspose2d(widths[-1], shape.channels, 5, 1, 2))
-        self.blocks = nn.Sequential(*blocks)
-        _initialise(self)
-
-    def forward(self, z: Tensor, y: Tensor | None = None, track: bool = False) -> Tensor:
-        """Codes (B, Z), and conditions (B, Y) where built with them → images in [−1, 1]."""
-        self.set_track(track)
-        h = self.project(_join(z, y)).unflatten(1, self.first)
-        return torch.tanh(self.blocks(self.project_norm(h)))
+        super().__init__(stages[-1], shape, z_dim, blocks)
 
 
 class MLPTrunk(nn.Module):
@@ -382,8 +403,10 @@ class MLPDecoder(nn.Module):
             nn.Linear(width, coordinates),
         )
 
-    def forward(self, z: Tensor, y: Tensor | None = None, track: bool = False) -> Tensor:
-        """Codes (B, Z) → points (B, C)."""
+    def forward(
+        self, z: Tensor, y: Tensor | None = None, posterior: bool = False, track: bool = False
+    ) -> Tensor:
+        """Codes (B, Z) → points (B, C); `posterior` and `track` have nothing to do here."""
         return self.layers(_join(z, y))
 
 

@@ -126,15 +126,15 @@ def _plain(value: Any) -> Any:
 
 def parser(method: str) -> ArgumentParser:
     """The parser of all options of training with one method; its errors are exceptions."""
-    config_class = methods.get(method).Config
+    cls = methods.get(method)
     parser = ArgumentParser(
         prog=f"idvae train {method}",
-        description=f"Train {methods.get(method).title}. {cleandoc(config_class.__doc__).splitlines()[0]}",
+        description=f"Train {cls.title}. {cleandoc(cls.Config.__doc__).splitlines()[0]}",
         exit_on_error=False,
         default_env=False,
     )
     parser.add_argument("--config", action=ActionConfigFile, help="a YAML file of these options")
-    for part in (config_class, NetworkConfig, TrainConfig):
+    for part in (cls.Config, NetworkConfig, TrainConfig):
         texts = attribute_texts(part)
         for item in fields(part):
             default = item.default_factory() if callable(item.default_factory) else item.default

@@ -16,7 +16,7 @@ def run(argv: Sequence[str]) -> None:
     parser = Parser(
         "data",
         "List data sets, or prepare one.",
-        usage="idvae data list\n       idvae data prepare NAME [--size 64] [--n 20000] [--source DIR]",
+        usage="idvae data list\n       idvae data prepare NAME [--size 64] [--n 20000] [...]",
     )
     parser.parse_args(argv)
     raise UserError("say list or prepare; see idvae data --help")

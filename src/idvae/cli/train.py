@@ -8,7 +8,8 @@ from idvae import methods
 from idvae.cli.parser import Parser
 from idvae.errors import UserError
 
-USAGE = "idvae train METHOD --data NAME [--out DIR] [options]\n       idvae train --resume DIR [--steps N]"
+USAGE = """idvae train METHOD --data NAME [--out DIR] [options]
+       idvae train --resume DIR [--steps N]"""
 
 
 def run(argv: Sequence[str]) -> int:

@@ -83,7 +83,7 @@ class IDVAE(Method):
     def _dis_first(
         self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor, update: Update
     ) -> None:
-        x_gen = self.decode(z, y)  # lines 6-7; its graph serves line 11
+        x_gen = self.dec(z, y, track=True)  # lines 6-7; its graph serves line 11
         with no_grad():
             _, x_rec = self.reconstruct(x, y, eps)  # lines 4-5: data at line 9
         update("dis", self.loss_dis(x, y, x_rec, x_gen.detach()))  # line 9: θ_dis, θ_shared
@@ -94,14 +94,14 @@ class IDVAE(Method):
     def _enc_first(
         self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor, update: Update
     ) -> None:
-        x_gen = self.decode(z, y)
+        x_gen = self.dec(z, y, track=True)
         q, x_rec = self.reconstruct(x, y, eps, track=True)
         update("enc", self.loss_enc(x, q, x_rec), retain=True)  # line 10
         update("dis", self.loss_dis(x, y, x_rec.detach(), x_gen.detach()))  # line 9
         update("dec", self.loss_dec(x, y, x_rec, x_gen))  # line 11
 
     def _joint(self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor, update: Update) -> None:
-        x_gen = self.decode(z, y)
+        x_gen = self.dec(z, y, track=True)
         q, x_rec = self.reconstruct(x, y, eps, track=True)
         loss = self.loss_dis(x, y, x_rec.detach(), x_gen.detach()) + self.loss_enc(x, q, x_rec)
         update("joint", loss, retain=True)  # lines 9 and 10 at once
@@ -137,13 +137,14 @@ class IDVAE(Method):
     ) -> tuple[tuple[Tensor, Tensor], Tensor]:
         """(μ, log σ²) of q(z|x) [1], and x̃ = Dec(μ + σ·eps) [2]."""
         mu, logvar = self.enc(self.shared(x, y, track))
-        return (mu, logvar), self.dec(mu + (0.5 * logvar).exp() * eps, y, track)
+        z = mu + (0.5 * logvar).exp() * eps
+        return (mu, logvar), self.dec(z, y, posterior=True, track=track)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.enc(self.shared(x, y))[0]
 
-    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        return self.dec(z, y)
+    def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
+        return self.dec(z, y, posterior)
 
 
 class IDVAER(IDVAE):

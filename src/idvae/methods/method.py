@@ -86,8 +86,8 @@ class Method(nn.Module):
         """The code of x that reconstruction uses (the mean of q(z|x)), shape (B, Z)."""
         raise NotImplementedError
 
-    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Codes (B, Z) → data in [−1, 1]."""
+    def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
+        """Codes (B, Z) → data in [−1, 1]; `posterior` tells codes of `encode` from the prior's."""
         raise NotImplementedError
 
     def group_parameters(self, group: str) -> list[nn.Parameter]:

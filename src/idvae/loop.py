@@ -2,29 +2,26 @@
 
 import copy
 import math
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from idvae import batches, checkpoints, methods, pictures
 from idvae.data.pixels import to_float, to_uint8
 from idvae.data.prepared import PreparedSet
+from idvae.devices import make_fabric
 from idvae.errors import DivergedError, UserError
+from idvae.methods.method import Method
 from idvae.networks import DataShape, Networks
 from idvae.runs import Run
 from idvae.settings import Settings
+from idvae.signals import stop_signals
 
 GRID = 64  # images in a grid of samples; half as many pairs are reconstructed
-PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "64": "64-true"}
 
 OnLog = Callable[[int, Mapping[str, float]], None]
 
@@ -44,7 +41,7 @@ class Trainer:
 
     def __init__(self, run: Run, settings: Settings, data: PreparedSet) -> None:
         self.run, self.settings, self.config, self.data = run, settings, settings.train, data
-        self.fabric = _fabric(self.config.device, self.config.precision, self.config.threads)
+        self.fabric = make_fabric(self.config.device, self.config.precision, self.config.threads)
         self.dtype = torch.float64 if self.config.precision == "64" else torch.float32
         self.method = build_method(settings, data_shape(data), self.config.seed)
         self.config.check(tuple(self.method.groups))
@@ -55,6 +52,7 @@ class Trainer:
         self.train_split = data.split("train")
         self.step = 0
         self.sums: dict[str, Tensor] = {}
+        self.board: Any = None
 
     def _adam(self, group: str) -> torch.optim.Optimizer:
         lr = self.config.lr_of.get(group, self.config.lr)
@@ -77,6 +75,8 @@ class Trainer:
         """
         config = self.config
         self.method.train()
+        if config.tensorboard:
+            self.board = _tensorboard(self.run)
         clock, since = time.perf_counter(), self.step
         feed = batches.prefetched(self._rows, self.step, config.steps)
         with stop_signals() as stopped:
@@ -85,6 +85,8 @@ class Trainer:
                 if self.step % config.log_every == 0 or self.step == config.steps:
                     row = self._log_row(self.step - since, time.perf_counter() - clock)
                     self.run.append_metrics(row)
+                    if self.board is not None:
+                        self._to_board(row)
                     on_log(self.step, row)
                     clock, since = time.perf_counter(), self.step
                 if config.grid_every and self.step % config.grid_every == 0:
@@ -201,6 +203,12 @@ class Trainer:
         self.sums.clear()
         return row
 
+    def _to_board(self, row: Mapping[str, float]) -> None:
+        for name, value in row.items():
+            if name != "step":
+                self.board.add_scalar(name, value, row["step"])
+        self.board.flush()
+
     # --------------------------------------------------------------------- pictures, checkpoints
 
     @torch.no_grad()
@@ -229,7 +237,9 @@ class Trainer:
             pictures.save_png(self.run.path / "samples" / name, picture)
             if self.method.reconstructs:
                 originals = held_out.gather(np.arange(min(GRID // 2, len(held_out))))
-                made = self.method.decode(self.method.encode(self._to_device(originals)))
+                made = self.method.decode(
+                    self.method.encode(self._to_device(originals)), posterior=True
+                )
                 picture = pictures.pairs(originals, to_uint8(made).cpu().numpy())
                 path = self.run.path / "reconstructions" / name
                 pictures.save_png(path, pictures.enlarge(picture))
@@ -287,7 +297,7 @@ class Trainer:
         self.run.rewind_metrics(saved.step)
 
 
-def build_method(settings: Settings, shape: DataShape, seed: int) -> methods.Method:
+def build_method(settings: Settings, shape: DataShape, seed: int) -> Method:
     """The method with its initial weights, which depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(batches.seed_for(seed, batches.INITIAL))
@@ -300,53 +310,9 @@ def data_shape(data: PreparedSet) -> DataShape:
     return DataShape(0 if data.kind == "points" else data.size, data.channels)
 
 
-def _fabric(device: str, precision: str, threads: int) -> Fabric:
-    """Fabric on the device asked for; several processes where torchrun started several."""
-    kind, _, index = device.partition(":")
-    if kind not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdigit()):
-        raise UserError(f"unknown --device {device}; it is auto, cpu, cuda, cuda:N or mps")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch sees no CUDA GPU here; use --device cpu or auto")
-    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
-        raise UserError(f"--device {device}: there are {torch.cuda.device_count()} GPUs, from 0")
-    if kind == "mps" and not torch.backends.mps.is_available():
-        raise UserError("--device mps: torch sees no Apple GPU here; use --device cpu or auto")
-    if threads:
-        torch.set_num_threads(threads)
-    world = int(os.environ.get("WORLD_SIZE", 1))
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", world))
-    if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "cpu"
-    precision = PRECISIONS.get(precision, "32-true")
-    if world > 1:
-        fabric = Fabric(
-            accelerator=kind,
-            devices=local,
-            num_nodes=world // local,
-            strategy="ddp",
-            precision=precision,
-        )
-        fabric.launch()
-        return fabric
-    return Fabric(accelerator=kind, devices=[int(index)] if index else 1, precision=precision)
-
-
-@contextmanager
-def stop_signals() -> Iterator[threading.Event]:
-    """Yield an event that SIGINT and SIGTERM set; a second SIGINT interrupts at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-
-    def stop(number: int, frame: Any) -> None:
-        if event.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        event.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+def _tensorboard(run: Run) -> Any:
     try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UserError("--tensorboard needs a package: pip install 'idvae[track]'") from error
+    return SummaryWriter(run.path / "tensorboard")

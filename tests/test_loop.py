@@ -1,0 +1,246 @@
+"""The loop: bit-exact resume, what a kill leaves, divergence, signals, eval against train mode."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from idvae import api, checkpoints, data, methods
+from idvae.errors import DivergedError
+from idvae.model import load
+from idvae.runs import Run
+from killed import OPTIONS
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def digits(data_root):
+    return str(data.resolve("digits").path)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(digits, tmp_path_factory):
+    run = api.train("idvae", digits, tmp_path_factory.mktemp("whole") / "run", **OPTIONS)
+    return checkpoints.load(run.path / "checkpoints", "idvae"), run
+
+
+def final_state(path):
+    return checkpoints.load(path / "checkpoints", "idvae")
+
+
+def assert_same(one, other):
+    assert one.step == other.step
+    for part in ("model", "average", "optimizers"):
+        a, b = getattr(one, part), getattr(other, part)
+        assert set(a) == set(b)
+        for name in a:
+            assert torch.equal(a[name], b[name]), name
+
+
+MOMENTS = ["update:1", "update:50", "write:5", "write:9", "rename:8"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_run_goes_on_to_the_same_bits(moment, digits, uninterrupted, tmp_path):
+    command = [sys.executable, HERE / "killed.py", tmp_path / "run", digits, moment]
+    killed = subprocess.run(command, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    trainer = api.resume(tmp_path / "run", {})
+    assert trainer.step < OPTIONS["steps"]
+    trainer.fit()
+    assert_same(final_state(tmp_path / "run"), uninterrupted[0])
+    whole, resumed = uninterrupted[1].metrics(), Run.open(tmp_path / "run").metrics()
+    assert [row["step"] for row in resumed] == [row["step"] for row in whole]
+    assert [row["loss_dis"] for row in resumed] == [row["loss_dis"] for row in whole]
+    assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(4))
+def test_a_run_killed_at_a_random_moment_goes_on(attempt, digits, uninterrupted, tmp_path):
+    command = [sys.executable, HERE / "killed.py", tmp_path / "run", digits, "never:0"]
+    process = subprocess.Popen(command)
+    while not (tmp_path / "run" / "metrics.jsonl").exists():
+        time.sleep(0.01)
+    time.sleep(random.Random(attempt).uniform(0, 0.5))
+    process.kill()
+    process.wait()
+    if checkpoints.steps(tmp_path / "run" / "checkpoints")[-1:] != [OPTIONS["steps"]]:
+        api.resume(tmp_path / "run", {}).fit()
+    assert_same(final_state(tmp_path / "run"), uninterrupted[0])
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(digits, uninterrupted, tmp_path):
+    run = api.train("idvae", digits, tmp_path / "same", **OPTIONS)
+    assert_same(final_state(run.path), uninterrupted[0])
+    run = api.train("idvae", digits, tmp_path / "other", **{**OPTIONS, "seed": 6})
+    weights = final_state(run.path).model["dis.logit.weight"]
+    assert not torch.equal(weights, uninterrupted[0].model["dis.logit.weight"])
+
+
+def test_more_steps_go_on_from_the_end(digits, tmp_path):
+    short = {**OPTIONS, "lr_final": 1.0, "steps": 16}
+    api.train("idvae", digits, tmp_path / "a", **short)
+    api.resume(tmp_path / "a", {"steps": 24}).fit()
+    api.train("idvae", digits, tmp_path / "b", **{**short, "steps": 24})
+    assert_same(final_state(tmp_path / "a"), final_state(tmp_path / "b"))
+
+
+def test_a_signal_finishes_the_step_and_saves(digits, uninterrupted, tmp_path):
+    prepared = api.open_data(digits)
+    chosen = api.settings.from_mapping("idvae", OPTIONS)
+    trainer = api.start(chosen, prepared, tmp_path / "run", overwrite=False)
+
+    def interrupt(step, row):
+        if step == 12:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    handler = signal.getsignal(signal.SIGTERM)
+    assert trainer.fit(interrupt) is False
+    assert signal.getsignal(signal.SIGTERM) is handler
+    assert final_state(tmp_path / "run").step == trainer.step < OPTIONS["steps"]
+    assert api.resume(tmp_path / "run", {}).fit() is True
+    assert_same(final_state(tmp_path / "run"), uninterrupted[0])
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(digits, tmp_path):
+    chosen = api.settings.from_mapping("idvae", OPTIONS)
+    trainer = api.start(chosen, api.open_data(digits), tmp_path / "run", overwrite=False)
+
+    def poison(step, row):
+        if step == 20:
+            with torch.no_grad():
+                trainer.method.dec.project.weight[0, 0] = float("nan")
+
+    with pytest.raises(DivergedError, match=r"loss_\w+ is nan; the checkpoint of step 16 is kept"):
+        trainer.fit(poison)
+    assert checkpoints.steps(tmp_path / "run" / "checkpoints") == [8, 16]
+    assert np.isfinite(
+        load(tmp_path / "run").encode(api.open_data(digits).split("test").gather([0]))
+    ).all()
+
+
+def test_a_batch_never_holds_weights_of_nan(digits, tmp_path):
+    """Weights that broke after the last loss was seen are not saved either."""
+    chosen = api.settings.from_mapping("idvae", {**OPTIONS, "steps": 4, "save_every": 2})
+    trainer = api.start(chosen, api.open_data(digits), tmp_path / "run", overwrite=False)
+    original = trainer.save
+
+    def save():
+        if trainer.step == 4:
+            with torch.no_grad():
+                trainer.method.enc.mu.bias[0] = float("inf")
+        original()
+
+    trainer.save = save
+    with pytest.raises(DivergedError, match=r"weights enc\.mu\.bias are not finite"):
+        trainer.fit()
+    assert checkpoints.steps(tmp_path / "run" / "checkpoints") == [2]
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_every_method_trains_saves_and_loads(name, digits, tmp_path):
+    small = {**OPTIONS, "steps": 3, "grid_every": 2, "save_every": 2}
+    run = api.train(name, digits, tmp_path / "run", **small)
+    model = load(run.path)
+    assert model.sample(5).shape == (5, 16, 16, 1)
+    assert model.sample(5).dtype == np.uint8
+    if model.method.reconstructs:
+        real = api.open_data(digits).split("test").gather(np.arange(4))
+        assert model.reconstruct(real).shape == real.shape
+    assert sorted(p.name for p in (run.path / "samples").iterdir()) == [
+        "00000002.png",
+        "00000003.png",
+    ]
+
+
+@pytest.mark.parametrize(("preset", "width"), [("small", 8), ("paper", 6)])
+def test_eval_mode_reconstructs_and_samples_as_training_does(preset, width, digits, tmp_path):
+    """Running statistics of the right batches: the two modes agree within 5%."""
+    options = {
+        "steps": 300,
+        "batch_size": 64,
+        "width": width,
+        "z_dim": 16,
+        "preset": preset,
+        "threads": 1,
+    }
+    prepared = api.open_data(digits)
+    chosen = api.settings.from_mapping("idvae", {**options, "lr": 1e-3, "grid_every": 0})
+    trainer = api.start(chosen, prepared, tmp_path / "run", overwrite=False)
+    trainer.fit()
+    x = trainer._to_device(prepared.split("test").gather(np.arange(128)))
+    method, errors, means = trainer.method, {}, {}
+    z = torch.randn(512, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for mode in ("train", "eval"):
+            method.train(mode == "train")
+            errors[mode] = (method.decode(method.encode(x), posterior=True) - x).square().mean()
+            means[mode] = method.decode(z).mean((0, 1))
+    assert errors["eval"] < 1.05 * errors["train"]
+    assert errors["train"] < 0.8 * (x - x.mean(0)).square().mean()  # it learnt something
+    assert (means["eval"] - means["train"]).abs().mean() < 0.05 * means["train"].std() + 0.02
+
+
+def test_average_follows_the_decoder(digits, tmp_path):
+    chosen = api.settings.from_mapping("idvae", {**OPTIONS, "steps": 1})
+    trainer = api.start(chosen, api.open_data(digits), tmp_path / "run", overwrite=False)
+    before = [p.clone() for p in trainer.average.parameters()]
+    trainer.fit()
+    decay = min(0.9, 2 / 11)
+    for old, mean, now in zip(
+        before, trainer.average.parameters(), trainer.method.dec.parameters(), strict=True
+    ):
+        torch.testing.assert_close(mean, decay * old + (1 - decay) * now)
+
+
+def test_clip_bounds_a_groups_gradient(digits, tmp_path):
+    chosen = api.settings.from_mapping("idvae", {**OPTIONS, "steps": 2, "clip": 1e-3})
+    trainer = api.start(chosen, api.open_data(digits), tmp_path / "run", overwrite=False)
+    norms = []
+    for group, optimizer in trainer.optimizers.items():
+
+        def step(group=group):
+            grads = [p.grad.flatten() for p in trainer.parameters[group]]
+            norms.append(torch.cat(grads).norm().item())
+
+        optimizer.step = step
+    trainer.fit()
+    assert len(norms) == 6
+    assert max(norms) <= 1.001e-3
+
+
+def test_the_loop_gives_no_gradient_to_others(digits, tmp_path):
+    chosen = api.settings.from_mapping("idvae", {**OPTIONS, "steps": 1})
+    trainer = api.start(chosen, api.open_data(digits), tmp_path / "run", overwrite=False)
+    for group, optimizer in trainer.optimizers.items():
+
+        def step(group=group, real=optimizer.step):
+            own = {id(p) for p in trainer.parameters[group]}
+            for p in trainer.method.parameters():
+                assert (p.grad is not None) == (id(p) in own)
+            real()
+
+        optimizer.step = step
+    trainer.fit()
+
+
+def test_bf16_keeps_weights_and_losses_in_float32(digits, tmp_path):
+    run = api.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "precision": "bf16"})
+    state = final_state(run.path)
+    assert all(t.dtype == torch.float32 for t in state.model.values())
+    assert all(np.isfinite(row["loss_enc"]) for row in run.metrics())
+
+
+def test_tensorboard_gets_the_metrics(digits, tmp_path):
+    pytest.importorskip("tensorboard")
+    run = api.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "tensorboard": True})
+    assert list((run.path / "tensorboard").glob("events*"))
