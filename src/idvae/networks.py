@@ -345,19 +345,22 @@ class ConvDecoder(NormedNetwork):
 
 
 class SmallDecoder(ConvDecoder):
-    """Each block doubles the side by repetition, then convolves 3×3.
+    """Each block doubles the side by bilinear interpolation, then convolves 3×3.
 
     A transposed convolution writes each phase of its stride with other weights, which shows
-    as a checker pattern; here the weights cannot tell the phases of a pixel apart.
+    as a checker pattern; interpolation treats all phases alike.
     """
 
     def __init__(self, stages: tuple[Stage, ...], shape: DataShape, z_dim: int) -> None:
+        def double() -> nn.Module:
+            return nn.Upsample(scale_factor=2, mode="bilinear")
+
         widths = [stage.width for stage in reversed(stages)]
         blocks: list[nn.Module] = []
         for previous, width in pairwise(widths):
             conv = nn.Conv2d(previous, width, 3, 1, 1, bias=False)
-            blocks += [nn.Upsample(scale_factor=2), conv, BatchNorm(width, SOURCES), nn.ReLU()]
-        blocks += [nn.Upsample(scale_factor=2), nn.Conv2d(widths[-1], shape.channels, 3, 1, 1)]
+            blocks += [double(), conv, BatchNorm(width, SOURCES), nn.ReLU()]
+        blocks += [double(), nn.Conv2d(widths[-1], shape.channels, 3, 1, 1)]
         super().__init__(stages[-1], shape, z_dim, blocks)
 
 

@@ -19,7 +19,7 @@ def commands(out: Path) -> list[list[str]]:
     run = str(out / "run")
     flags = ["--width", "16", "--steps", "1800", "--lr", "1e-3", "--lr-final", "0.1"]
     return [
-        ["data", "prepare", "avatars", "--size", "32"],
+        ["data", "prepare", "avatars", "--size", "32", "--n", "10000"],
         ["train", "idvae", "--data", DATA, "--out", run, *flags, "--grid-every", "600"],
         ["sample", run, "-n", "64", "--out", str(out / "samples.png")],
         ["reconstruct", run, "-n", "32", "--out", str(out / "reconstructions.png")],

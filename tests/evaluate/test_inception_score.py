@@ -21,7 +21,7 @@ def test_equals_torchmetrics(splits):
     with pytest.warns(UserWarning, match="will save all extracted features"):
         metric = score(feature=torch.nn.Identity(), splits=splits)
     metric.inception = torch.nn.Identity()
-    metric.features = [torch.from_numpy(LOGITS)]
+    metric.update(torch.from_numpy(LOGITS))
     torch.manual_seed(7)
     mean, deviation = metric.compute()
     torch.manual_seed(7)

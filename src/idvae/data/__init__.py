@@ -1,73 +1,188 @@
-import gzip
-import json
+"""Data: sources, the sets prepared from them, and where those lie."""
+
 import os
+from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 
-import numpy as np
-
 from idvae.data.prepared import PreparedSet
+from idvae.data.source import SIZES, Request, Source
 from idvae.errors import UserError
 
+__all__ = ["get", "names", "open_set", "prepare", "prepared", "resolve", "root"]
 
-def root():
-    return Path(os.environ.get("IDVAE_DATA", Path.home() / ".cache/idvae"))
-
-
-def open_set(p):
-    return PreparedSet(p if Path(p).exists() else root() / p)
-
-
-def resolve(name):
-    if Path(name).is_dir():
-        return PreparedSet(name)
-    full = {"digits": "digits-16", "fashion-mnist": "fashion-mnist-32"}.get(str(name), str(name))
-    if not (root() / full).is_dir():
-        make(full)
-    return PreparedSet(root() / full)
+# name → module, and what makes the source in it where that is not the module itself
+_SOURCES = {
+    "digits": "digits",
+    "fashion-mnist": "fashion_mnist",
+    "avatars": "avatars",
+    "gaussians-ring": "gaussians:ring",
+    "gaussians-grid": "gaussians:grid",
+    "folder": "folder",
+}
 
 
-def make(name):
-    d = root() / name
-    d.mkdir(parents=True)
-    modes = None
-    if name == "digits-16":
-        from sklearn.datasets import load_digits
+def names() -> list[str]:
+    """Names of the sources."""
+    return list(_SOURCES)
 
-        x = (load_digits().images / 16 * 255).astype(np.uint8).repeat(2, 1).repeat(2, 2)[..., None]
-    elif name == "fashion-mnist-32":
-        x = np.frombuffer(
-            gzip.open("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz").read(),
-            np.uint8,
-            offset=16,
-        ).reshape(-1, 28, 28)
-        x = np.pad(x, ((0, 0), (2, 2), (2, 2)))[..., None]
-    elif name.startswith("gaussians"):
-        if name.endswith("ring"):
-            a = np.arange(8) * 2 * np.pi / 8
-            C = np.stack([np.cos(a), np.sin(a)], 1)
-            s = 0.01
-        else:
-            g = (np.arange(5) - 2) * 2.0
-            C = np.stack(np.meshgrid(g, g), -1).reshape(-1, 2)
-            s = 0.05
-        r = np.random.default_rng(0)
-        x = (C[r.integers(len(C), size=100000)] + s * r.standard_normal((100000, 2))).astype(
-            np.float32
-        )
-        modes = {"centres": C.tolist(), "sigma": s}
-    pts = x.ndim == 2
-    np.save(d / ("points.npy" if pts else "images.npy"), x)
-    n = len(x)
-    m = {
-        "name": name,
-        "source": name.rsplit("-", 1)[0] if not pts else name,
-        "kind": "points" if pts else "images",
-        "size": 0 if pts else x.shape[1],
-        "channels": 2 if pts else x.shape[3],
-        "checksum": "tmp",
-        "counts": {"train": n - n // 5, "validation": n // 10, "test": n // 5 - n // 10},
-        "modes": modes,
+
+def get(name: str) -> Source:
+    """One source.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    if name not in _SOURCES:
+        raise _unknown(name, "source")
+    module, _, factory = _SOURCES[name].partition(":")
+    source = import_module(f"idvae.data.{module}")
+    return getattr(source, factory)() if factory else source
+
+
+def root() -> Path:
+    """Where prepared sets lie: $IDVAE_DATA, or idvae in the user's cache folder."""
+    if place := os.environ.get("IDVAE_DATA"):
+        return Path(place).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "idvae"
+
+
+def prepare(
+    name: str,
+    *,
+    size: int | None = None,
+    n: int | None = None,
+    source: str | os.PathLike[str] | None = None,
+    attributes: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    set_name: str | None = None,
+    overwrite: bool = False,
+    skip_bad: bool = False,
+) -> PreparedSet:
+    """Prepare a set, or open the one that was prepared from the same request.
+
+    Args:
+        name: a source.
+        size: side of the images in pixels; each source has a default.
+        n: how many to draw, or to take at most.
+        source: where the original files lie.
+        attributes: a CSV of a folder's attributes.
+        seed: of what is drawn.
+        set_name: name of the prepared set; NAME-SIZE if not given.
+        overwrite: replace a set of that name.
+        skip_bad: leave out images that cannot be read, and count them.
+
+    Raises:
+        UserError: a request that cannot be met, or a set of that name from another request.
+    """
+    chosen = get(name)
+    if size is not None and (chosen.kind == "points" or size not in SIZES):
+        fitting = "points have none" if chosen.kind == "points" else "sizes are 16, 32, 64, 128"
+        raise UserError(f"--size {size}: no network fits that size; {fitting}")
+    if n is not None and n < 1:
+        raise UserError(f"--n {n} is out of range; it is at least 1")
+    if seed < 0:
+        raise UserError(f"--seed {seed} is out of range; it is at least 0")
+    if attributes is not None and name != "folder":
+        raise UserError(f"--attributes belongs to folder; {name} has what it has")
+    size = chosen.default_size if size is None else size
+    request = Request(
+        size=size,
+        n=n,
+        source=None if source is None else os.fspath(source),
+        attributes=None if attributes is None else os.fspath(attributes),
+        seed=seed,
+        skip_bad=skip_bad,
+    )
+    base = name
+    if name == "folder" and request.source is not None:
+        base = Path(request.source).resolve().name
+    full = set_name or (base if chosen.kind == "points" else f"{base}-{size}")
+    if not full or "/" in full or full.startswith("."):
+        raise UserError(f"--name {full!r} cannot name a set; use letters, digits and dashes")
+    path = root() / full
+    asked = {
+        "source": name,
+        "size": size,
+        "n": chosen.default_n if n is None else n,
+        "seed": seed,
+        "files": None if source is None else str(Path(request.source or "").resolve()),
     }
-    if not modes:
-        del m["modes"]
-    (d / "meta.json").write_text(json.dumps(m))
+    if path.exists() and not overwrite:
+        there = PreparedSet(path)
+        differing = [k for k, v in asked.items() if there.meta.get("asked", {}).get(k) != v]
+        if differing:
+            key = differing[0]
+            raise UserError(
+                f"{path} was prepared with {key} {there.meta.get('asked', {}).get(key)}, not "
+                f"{asked[key]}; pass --overwrite to replace it, or --name for another set"
+            )
+        return there
+    from idvae.data.writing import write_set
+
+    plan = chosen.plan(request)
+    meta = {"name": full, "source": name, "kind": chosen.kind, "size": size, "asked": asked}
+    write_set(path, {**meta, **plan.facts}, plan.batches, overwrite, plan.late)
+    return PreparedSet(path)
+
+
+def open_set(name: str | os.PathLike[str]) -> PreparedSet:
+    """A prepared set by its name or its path.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    inside = root() / name
+    return PreparedSet(inside if inside.is_dir() else Path(name))
+
+
+def prepared() -> list[PreparedSet]:
+    """All sets that lie in `root()`; damaged ones are left out."""
+    found = []
+    for path in sorted(root().glob("*/meta.json")):
+        if path.parent.name.startswith("."):
+            continue
+        try:
+            found.append(PreparedSet(path.parent))
+        except UserError:
+            continue
+    return found
+
+
+def resolve(name: str | os.PathLike[str]) -> PreparedSet:
+    """What `--data NAME` means: a prepared set, or one that can be prepared now, unasked.
+
+    A name or path of a prepared set; a source with one prepared set; SOURCE or SOURCE-SIZE where
+    the source needs nothing asked.
+
+    Raises:
+        UserError: nothing fits, or several do.
+    """
+    text = os.fspath(name)
+    for path in (root() / text, Path(text)):
+        if (path / "meta.json").is_file():
+            return PreparedSet(path)
+    there = [one.name for one in prepared() if one.meta["source"] == text]
+    if len(there) == 1:
+        return open_set(there[0])
+    if len(there) > 1:
+        raise UserError(f"{text} was prepared as {', '.join(there)}; name the one you mean")
+    source, size = text, None
+    if text not in _SOURCES:
+        source, _, last = text.rpartition("-")
+        size = int(last) if last.isdigit() else None
+    if source not in _SOURCES or (text not in _SOURCES and size is None):
+        raise _unknown(text, "data set")
+    if not get(source).needs_nothing:
+        raise UserError(
+            f"{text} is not prepared; idvae data prepare {source} --help says what it needs"
+        )
+    return prepare(source, size=size)
+
+
+def _unknown(name: str, what: str) -> UserError:
+    known = [*_SOURCES, *(one.name for one in prepared())]
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return UserError(f"unknown {what} {name!r}; {hint}there are {', '.join(dict.fromkeys(known))}")

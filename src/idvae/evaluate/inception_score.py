@@ -32,8 +32,10 @@ def inception_score(logits: np.ndarray, splits: int = 1) -> tuple[float, float |
         log_p = part - part.max(1, keepdims=True)
         log_p -= np.log(np.exp(log_p).sum(1, keepdims=True))
         p = np.exp(log_p)
-        marginal = np.log(p.mean(0, keepdims=True))
-        # A class of probability exactly 0 everywhere adds 0, not 0·∞.
-        divergence = np.where(p > 0, p * (log_p - np.where(np.isfinite(marginal), marginal, 0)), 0)
-        scores.append(float(np.exp(divergence.sum(1).mean())))
+        # A probability of exactly 0 adds 0, not 0·∞.
+        log_p = np.where(p > 0, log_p, 0.0)
+        marginal = p.mean(0)
+        log_marginal = np.log(np.where(marginal > 0, marginal, 1.0))
+        divergence = (p * (log_p - log_marginal)).sum(1)
+        scores.append(float(np.exp(divergence.mean())))
     return float(np.mean(scores)), float(np.std(scores, ddof=1)) if splits > 1 else None

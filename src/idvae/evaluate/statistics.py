@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -178,13 +179,16 @@ class Statistics:
         kept = w > self.width * torch.finfo(w.dtype).eps * w[-1]
         return (w[kept].sqrt()[:, None] * v.T[kept]).numpy()
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write mu, sigma, n, the factor and any rows as .npz, whole or not at all.
+    def save(
+        self, path: str | os.PathLike[str], extra: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        """Write mu, sigma, n, the factor, any rows and `extra` as .npz, whole or not at all.
 
         Other tools read `mu` and `sigma` from it.
         """
         arrays = {"mu": self.mean, "sigma": self.covariance, "n": np.array(self.n)}
         arrays["factor"] = self.factor()
+        arrays |= extra or {}
         if self.rows is not None:
             arrays["rows"] = self.rows
         with atomic_file(path) as temporary, temporary.open("wb") as file:

@@ -1,0 +1,235 @@
+"""Any folder of images: any depth, sizes and modes; centre crop and antialiased resize."""
+
+import csv
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from idvae.data.resize import square
+from idvae.data.source import Batch, Plan, Request, at_most, in_batches
+from idvae.errors import UserError
+from idvae.progress import progress
+
+name = "folder"
+summary = "any folder of images, with --source DIR; an attributes CSV with --attributes"
+kind = "images"
+default_size = 64
+default_n = None
+needs_nothing = False
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+MAX_PIXELS = 100_000_000  # checked before decoding: a small file can claim a huge image
+CHUNK = 256
+SPLIT_FOLDERS = {
+    "train": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "test": "test",
+}  # fmt: skip
+
+
+def plan(request: Request) -> Plan:
+    """Images of a folder.
+
+    Raises:
+        UserError: no folder, no image in it, an image that cannot be read (unless bad ones are
+            skipped), or attributes that do not match the images.
+    """
+    if request.source is None:
+        raise UserError("folder needs --source DIR, the folder that holds the images")
+    root = Path(request.source)
+    files = list_images(root)
+    splits, rule = _splits(root, files)
+    indices = {split: np.array(rows, np.int64) for split, rows in splits.items()}
+    indices = at_most(indices, request.n, str(root))
+    order = [i for rows in indices.values() for i in rows]
+    channels = _channels([files[i] for i in order])
+    attributes, attribute_names = None, None
+    if request.attributes is not None:
+        relative = [str(f.relative_to(root)) for f in files]
+        attributes, attribute_names = read_attributes(Path(request.attributes), relative)
+    classes = _classes(root, files, split_folders=rule.startswith("the folders"))
+    labels = None
+    if classes:
+        labels = np.array([classes.index(f.parent.name) for f in files], np.int64)
+    facts = {
+        "channels": channels,
+        "crop": f"centred square, antialiased to {request.size}",
+        "split_rule": rule,
+        "classes": classes,
+        "attributes": attribute_names,
+    }
+    late: dict[str, int] = {"skipped": 0}
+
+    def batches() -> Iterator[Batch]:
+        with progress(len(order), "reading images") as advance:
+            for split, rows in indices.items():
+                for part in in_batches(rows, CHUNK):
+                    images = _read_part([files[i] for i in part], request, channels)
+                    good = [k for k, image in enumerate(images) if image is not None]
+                    late["skipped"] += len(images) - len(good)
+                    advance(len(part))
+                    if not good:
+                        continue
+                    kept = part[good]
+                    yield Batch(
+                        split,
+                        np.stack([images[k] for k in good]),
+                        None if labels is None else labels[kept],
+                        None if attributes is None else attributes[kept],
+                    )
+
+    return Plan(facts, batches(), late)
+
+
+def list_images(root: Path) -> list[Path]:
+    """Files with an ending of an image, at any depth, in the order of their names.
+
+    Raises:
+        UserError: no such folder, or no image in it.
+    """
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder")
+    files = sorted(f for f in root.rglob("*") if f.suffix.lower() in ENDINGS and f.is_file())
+    if not files:
+        raise UserError(f"{root} holds no image; endings are {', '.join(ENDINGS)}")
+    return files
+
+
+def read_images(root: Path, size: int, channels: int, n: int) -> np.ndarray:
+    """The first n images of a folder, uint8 (N, size, size, C).
+
+    Raises:
+        UserError: as `list_images`, or an image that cannot be read.
+    """
+    files = islice(list_images(root), n)
+    return np.stack([read_image(file, size, channels) for file in files])
+
+
+def read_image(path: Path, size: int, channels: int) -> np.ndarray:
+    """One image as a square, uint8 (size, size, C); transparency becomes white.
+
+    Raises:
+        UserError: it is truncated, no image, or larger than any that is decoded.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise UserError(
+                    f"{path} claims {image.width}×{image.height} pixels, more than "
+                    f"{MAX_PIXELS:,}; make it smaller or take it out"
+                )
+            # JPEG can decode at a half, a quarter… of its size; other formats ignore this.
+            if image.format == "JPEG":
+                image.draft("RGB", (2 * size, 2 * size))
+            upright = ImageOps.exif_transpose(image)
+            return np.asarray(square(_mode(upright, channels), size)).reshape(size, size, channels)
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise UserError(
+            f"{path} cannot be read as an image ({error}); mend it, take it out, or --skip-bad"
+        ) from error
+
+
+def _mode(image: Image.Image, channels: int) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode == "I":
+        # PIL would clip 16 bits to 255 instead of scaling them.
+        grey = np.asarray(image).astype(np.float64) / 257.0
+        image = Image.fromarray(np.clip(np.round(grey), 0, 255).astype(np.uint8))
+    if "A" in image.mode or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        image = Image.alpha_composite(white, rgba)
+    return image.convert("L" if channels == 1 else "RGB")
+
+
+def _read_part(files: list[Path], request: Request, channels: int) -> list[np.ndarray | None]:
+    def read(file: Path) -> np.ndarray | None:
+        try:
+            return read_image(file, request.size, channels)
+        except UserError:
+            if request.skip_bad:
+                return None
+            raise
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # PIL decodes outside the interpreter's lock
+        return list(pool.map(read, files))
+
+
+def _channels(files: list[Path]) -> int:
+    """1 where all images are grey, as their headers say; unreadable ones do not count."""
+    for file in files:
+        try:
+            with Image.open(file) as image:
+                if image.mode not in ("1", "L", "I", "F") and not image.mode.startswith("I;16"):
+                    return 3
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            continue
+    return 1
+
+
+def _splits(root: Path, files: list[Path]) -> tuple[dict[str, list[int]], str]:
+    splits: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
+    tops = [f.relative_to(root).parts[0] for f in files]
+    if set(tops) <= set(SPLIT_FOLDERS):
+        for i, top in enumerate(tops):
+            splits[SPLIT_FOLDERS[top]].append(i)
+        return splits, "the folders train, validation and test"
+    for i, file in enumerate(files):
+        # By name, so that adding a file moves no other.
+        digest = hashlib.sha256(file.relative_to(root).as_posix().encode()).digest()
+        tenth = digest[0] % 10
+        splits["test" if tenth == 9 else "validation" if tenth == 8 else "train"].append(i)
+    if not splits["train"]:  # a handful of files: train on what there is
+        splits["train"] = splits["validation"] + splits["test"]
+        splits["validation"], splits["test"] = [], []
+    return splits, "sha256 of the relative path mod 10: 0 to 7 train, 8 validation, 9 test"
+
+
+def _classes(root: Path, files: list[Path], split_folders: bool) -> list[str] | None:
+    """Names of the folders right above the images, where all images are that deep."""
+    depth = 3 if split_folders else 2
+    if any(len(f.relative_to(root).parts) != depth for f in files):
+        return None
+    found = sorted({f.parent.name for f in files})
+    return found if len(found) > 1 else None
+
+
+def read_attributes(path: Path, files: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Read a CSV: file name, then one column an attribute, of 0 and 1 or −1 and 1.
+
+    Args:
+        path: the CSV, with a header.
+        files: relative names of the images.
+
+    Returns:
+        int8 (N, A) in the order of `files`, and the names.
+
+    Raises:
+        UserError: a file without a row, a row without a file, a row twice, or another value.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as opened:
+            lines = [line for line in csv.reader(opened) if line]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read as CSV: {error}") from error
+    if len(lines) < 2 or len(lines[0]) < 2:
+        raise UserError(f"{path} needs a header (file, names of attributes) and a row an image")
+    names = [cell.strip() for cell in lines[0][1:]]
+    known, rows = set(files), {}
+    for number, (file, *cells) in enumerate(lines[1:], 2):
+        if file not in known:
+            raise UserError(f"{path}, line {number}: there is no image {file}")
+        if file in rows:
+            raise UserError(f"{path}, line {number}: {file} has a row already")
+        values = [cell.strip() for cell in cells]
+        if len(values) != len(names) or not set(values) <= {"0", "1", "-1"}:
+            raise UserError(f"{path}, line {number}: {len(names)} values of 0, 1 or -1 are needed")
+        rows[file] = [int(value == "1") for value in values]
+    for file in files:
+        if file not in rows:
+            raise UserError(f"{path} has no row for {file}")
+    return np.array([rows[file] for file in files], np.int8), names

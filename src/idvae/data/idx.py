@@ -1,0 +1,50 @@
+"""The idx format of MNIST and its successors, with every header field checked."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from idvae.errors import UserError
+
+MAX_BYTES = 1 << 30  # what a file may unpack to; MNIST's largest has 47 MB
+
+
+def read_idx(path: Path, dimensions: int) -> np.ndarray:
+    """Read a .gz (or plain) idx file of bytes.
+
+    Args:
+        path: the file.
+        dimensions: how many the array must have: 3 for images, 1 for labels.
+
+    Returns:
+        uint8, read-only.
+
+    Raises:
+        UserError: no such file, no idx file of bytes, or one that is cut.
+    """
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path} cannot be unpacked ({error}); fetch it again") from error
+    if len(data) > MAX_BYTES:
+        raise UserError(f"{path} unpacks to more than {MAX_BYTES >> 30} GiB; it is no such file")
+    header = 4 + 4 * dimensions
+    if data[:4] != bytes((0, 0, 8, dimensions)) or len(data) < header:
+        raise UserError(f"{path} is no idx file of bytes with {dimensions} dimensions")
+    shape = tuple(int(n) for n in np.frombuffer(data[4:header], ">u4"))
+    if len(data) - header != int(np.prod(shape, dtype=np.int64)):
+        raise UserError(f"{path} is cut or damaged: {len(data) - header} bytes for {shape}")
+    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+
+
+def find(folder: Path, stem: str) -> Path:
+    """The file of a name, packed or not; raises UserError where there is neither."""
+    for name in (f"{stem}.gz", stem):
+        if (folder / name).is_file():
+            return folder / name
+    raise UserError(f"{folder} holds no {stem}.gz; --source names the folder of the four idx files")

@@ -1,0 +1,113 @@
+"""What a source of data is: a plan of rows, split after split."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from idvae.errors import UserError
+
+SIZES = (16, 32, 64, 128)
+
+
+@dataclass
+class Batch:
+    """Some rows of one split.
+
+    Attributes:
+        split: "train", "validation" or "test".
+        rows: uint8 (B, H, W, C), or float32 (B, 2).
+        labels: int64 (B,), or None.
+        attributes: int8 (B, A) of 0 and 1, or None.
+    """
+
+    split: str
+    rows: np.ndarray
+    labels: np.ndarray | None = None
+    attributes: np.ndarray | None = None
+
+    def arrays(self, kind: str) -> dict[str, np.ndarray]:
+        """File name → array."""
+        found = {kind: self.rows, "labels": self.labels, "attributes": self.attributes}
+        return {name: array for name, array in found.items() if array is not None}
+
+
+@dataclass
+class Request:
+    """What the user asked for; None where the source decides."""
+
+    size: int
+    n: int | None = None
+    source: str | None = None
+    attributes: str | None = None
+    seed: int = 0
+    skip_bad: bool = False
+
+
+@dataclass
+class Plan:
+    """What a source will make.
+
+    Attributes:
+        facts: for meta.json, known before the rows are made.
+        batches: the rows; made when iterated.
+        late: facts that are known once all rows are made.
+    """
+
+    facts: dict[str, Any]
+    batches: Iterable[Batch]
+    late: dict[str, Any] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """One source; a module of this folder holds each."""
+
+    name: str
+    summary: str
+    kind: str
+    default_size: int
+    default_n: int | None
+    needs_nothing: bool
+
+    def plan(self, request: Request) -> Plan:
+        """What will be made; raises UserError where the request cannot be met."""
+
+
+def by_index(n: int) -> dict[str, np.ndarray]:
+    """The rule for sets without an official split: of ten in a row, the ninth is for validation
+    and the tenth for the test."""
+    i = np.arange(n)
+    return {
+        "train": i[i % 10 < 8],
+        "validation": i[i % 10 == 8],
+        "test": i[i % 10 == 9],
+    }
+
+
+BY_INDEX = "index mod 10: 0 to 7 train, 8 validation, 9 test"
+
+
+def in_batches(indices: np.ndarray, size: int = 1000) -> Iterator[np.ndarray]:
+    """Parts of an index array, in order."""
+    for first in range(0, len(indices), size):
+        yield indices[first : first + size]
+
+
+def at_most(splits: dict[str, np.ndarray], n: int | None, what: str) -> dict[str, np.ndarray]:
+    """The first rows of each split, n in all, in the proportions of the whole.
+
+    Raises:
+        UserError: more are asked for than there are.
+    """
+    total = sum(map(len, splits.values()))
+    if n is None or n == total:
+        return splits
+    if n > total:
+        raise UserError(f"--n {n} is more than the {total} that {what} has")
+    return {name: rows[: round(len(rows) * n / total)] for name, rows in splits.items()}
+
+
+def missing(package: str, error: Exception) -> UserError:
+    """What to say when a package of the data extra is not there."""
+    return UserError(f"{package} is not installed ({error}): pip install 'idvae[data]'")

@@ -1,0 +1,448 @@
+"""The battery: experts × metrics × repeats, a floor of true data, and every fact beside them.
+
+It knows no method: images come from a folder, a file, an array, an iterable or a sampling function.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch.distributed as dist
+
+from idvae import __version__
+from idvae.errors import UserError
+from idvae.evaluate import cache
+from idvae.evaluate.experts import DEFAULT, AnyExpert, open_experts
+from idvae.evaluate.features import Features, Progress, collect, processes
+from idvae.evaluate.frechet import frechet_distance, frechet_infinity
+from idvae.evaluate.images import Range, Source, Splits, Subset, open_images
+from idvae.evaluate.inception_score import inception_score
+from idvae.evaluate.kernel import kernel_distance
+from idvae.evaluate.neighbours import Balls, neighbourhoods
+from idvae.evaluate.scores import METRICS, Row, Scores, Value
+from idvae.evaluate.statistics import KEEP, Statistics, read_arrays
+
+DEFAULT_METRICS = tuple(name for name in METRICS if name != "fd_infinity")
+NEIGHBOUR_METRICS = ("precision", "recall", "density", "coverage")
+SUBSETS, SUBSET_SIZE, NEIGHBOURS = 10, 1000, 5
+REFERENCE_N = 50_000  # with 10,000 samples, what fits the paper's row of true data
+
+Announce = Callable[[str, int], Progress]
+
+
+def silent(what: str, images: int) -> Progress:
+    """Announces nothing."""
+    return lambda done: None
+
+
+@dataclass
+class Reference:
+    """The real side of a comparison.
+
+    Attributes:
+        name: as in messages.
+        features: by expert.
+        facts: which images, and how many.
+        pool: other real images, for the row of true data; None where there are none.
+    """
+
+    name: str
+    features: dict[str, Features]
+    facts: dict[str, Any]
+    pool: Source | None = None
+
+
+def evaluate(
+    images: Any,
+    reference: Any,
+    *,
+    experts: Sequence[str | AnyExpert] = DEFAULT,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    n: int | None = None,
+    reference_n: int = REFERENCE_N,
+    repeats: int = 5,
+    seed: int = 0,
+    name: str | None = None,
+    weights: Mapping[str, str] | None = None,
+    value_range: Range | None = None,
+    device: str = "cpu",
+    true_data: Any = True,
+    announce: Announce = silent,
+) -> Scores:
+    """Score images against real ones by every expert and every metric.
+
+    Args:
+        images: a folder, an .npz or .npy file, an array uint8 (N, H, W, C), an iterable of
+            arrays, a callable (n, seed) → images, or a `Source`.
+        reference: a prepared set, or any of the above, or an .npz of mu and sigma.
+        experts: names such as "lite0" or "lite0@96", NAME=FILE, or open experts.
+        metrics: names of METRICS.
+        n: images a draw; by default 10,000, or as many as both sides allow.
+        reference_n: most real images on the other side.
+        repeats: fresh draws of a sampler, disjoint subsets of what is finite: fewer where there
+            are not so many.
+        seed: of draws and of choices.
+        name: as in tables; the place of the images if not given.
+        weights: paths of experts' weight files, by name.
+        value_range: what black and white are in arrays of floats.
+        device: where experts compute.
+        true_data: real images for the row of true data, disjoint from the reference; True takes
+            those that a prepared set has left, False leaves the row out.
+        announce: called with what is scored and how many images; gives a function that is called
+            with the number of images of each chunk done.
+
+    Returns:
+        the scores; `save` writes scores.json.
+
+    Raises:
+        UserError: a mistake in the images, the reference, the experts or the numbers.
+    """
+    unknown = sorted(set(metrics) - set(METRICS))
+    if unknown or not metrics:
+        raise UserError(f"unknown metric {(unknown or [''])[0]!r}; there are {', '.join(METRICS)}")
+    if repeats < 1 or (n is not None and n < 2) or reference_n < 2:
+        raise UserError("repeats is at least 1, and n and the reference's n are at least 2")
+    source = open_images(images, value_range)
+    checksum = getattr(reference, "checksum", None)
+    opened = open_experts(
+        experts,
+        weights=weights,
+        checksum=checksum if isinstance(checksum, str) else None,
+        device=device,
+    )
+    n = _draw_size(n, source, reference)
+    parts = source.parts(n, repeats)
+    real = open_reference(
+        reference, opened, reference_n, seed=seed, value_range=value_range, n=n, announce=announce
+    )
+    _check_widths(real, opened)
+    balls = _balls(real, metrics)
+    facts = _facts(opened, metrics, n, real, seed)
+    row = _row(source, opened, metrics, n, parts, real, balls, seed, announce, "draws")
+    warnings = _warnings(opened, n, parts, repeats, real)
+    if true_data is not True:
+        real.pool = None if true_data is False else open_images(true_data, value_range)
+    floor: Row = {}
+    if true_data is not False:
+        floor = _true_data(real, opened, metrics, n, repeats, balls, facts, announce, warnings)
+    return Scores(
+        name=name or source.name,
+        facts=facts,
+        row=row,
+        true_data=floor,
+        about={
+            "images": source.name,
+            "images_checksum": source.checksum(),
+            "reference": real.name,
+            "repeats": parts,
+            "device": device,
+            "processes": processes()[1],
+        },
+        warnings=warnings,
+    )
+
+
+def open_reference(
+    reference: Any,
+    experts: Sequence[AnyExpert],
+    most: int = REFERENCE_N,
+    *,
+    n: int = KEEP,
+    seed: int = 0,
+    value_range: Range | None = None,
+    announce: Announce = silent,
+) -> Reference:
+    """The real side, its features from the cache where exactly these were made before.
+
+    A prepared set gives its training split, or a seeded choice of `most` of it; what is left of
+    it and the test split are the pool of true data.
+
+    Args:
+        reference: a `Reference`, a prepared set, an .npz of mu and sigma, or images.
+        experts: open experts.
+        most: most images.
+        n: images a draw of the other side: that many are left in the pool where that takes no
+            more than half of the images.
+        seed: of the choice.
+        value_range: of arrays of floats.
+        announce: as in `evaluate`.
+
+    Raises:
+        UserError: nothing there that can be read.
+    """
+    if isinstance(reference, Reference):
+        return reference
+    if moments := _moments(reference, experts):
+        return moments
+    source, pool = _real_sides(reference, most, n, seed, value_range)
+    count = most if source.count is None else min(most, source.count)
+    source.parts(count, 1)  # refuses fewer than two images
+    checksum = source.checksum()
+    features: dict[str, Features] = {}
+    keys = {}
+    for expert in experts:
+        keys[expert.name] = {
+            "format": 1,
+            "expert": expert.facts,
+            "images": checksum,
+            "n": count,
+            "seed": seed,
+            "keep": KEEP,
+        }
+        found = cache.load(keys[expert.name]) if checksum else None
+        if found is not None:
+            features[expert.name] = found
+    missing = [e for e in experts if e.name in _missed([e.name for e in experts], features)]
+    if missing:
+        report = announce(f"reference {source.name}", count)
+        made = collect(source.draw(count, 0, seed), missing, count, seed=seed, progress=report)
+        for name, found in made.items():
+            features[name] = Features(found.statistics, found.rows)
+            if checksum and processes()[0] == 0:
+                cache.save(keys[name], features[name])
+    facts = {"checksum": checksum, "n": count}
+    return Reference(source.name, features, facts, pool)
+
+
+def _missed(names: Sequence[str], found: Mapping[str, Any]) -> set[str]:
+    """Names that are not found, by any process: all have to compute the same ones."""
+    missed = {name for name in names if name not in found}
+    if processes()[1] == 1:
+        return missed
+    everyone: list[Any] = [None] * processes()[1]
+    dist.all_gather_object(everyone, missed)
+    return set().union(*everyone)
+
+
+def _moments(reference: Any, experts: Sequence[AnyExpert]) -> Reference | None:
+    """A file of mu and sigma; every expert is compared with it, so there may be one only."""
+    if not isinstance(reference, str | os.PathLike) or Path(reference).suffix != ".npz":
+        return None
+    if not {"mu", "sigma"} <= set(read_arrays(reference)):
+        return None
+    if len(experts) != 1:
+        raise UserError(
+            f"{reference} holds the statistics of one expert, which its file does not name; "
+            f"pass exactly one in --experts, not {len(experts)}"
+        )
+    from idvae.evaluate.experts.weights import sha256
+
+    statistics = Statistics.load(reference)
+    features = {experts[0].name: Features(statistics, statistics.rows)}
+    facts = {"checksum": sha256(reference), "n": statistics.n or None}
+    return Reference(str(reference), features, facts)
+
+
+def _real_sides(
+    reference: Any, most: int, n: int, seed: int, value_range: Range | None
+) -> tuple[Source, Source | None]:
+    if not hasattr(reference, "split"):
+        return open_images(reference, value_range), None
+    if getattr(reference, "kind", "images") == "points":
+        raise UserError(f"{reference.name} holds points; experts look at images")
+    train, test = reference.split("train"), reference.split("test")
+    total = len(train) + len(test)
+    # Leave a draw's worth of true data, if that does not take more than half of what there is.
+    left = max(len(test), min(n, total // 2))
+    order = np.random.default_rng(seed).permutation(len(train))
+    chosen, rest = np.split(order, [min(most, total - left)])
+    whole = Splits(reference.name, [train, test], reference.checksum)
+    others = np.concatenate([np.sort(rest), len(train) + np.arange(len(test))])
+    real = Subset(whole, np.sort(chosen), f"{reference.name}, training split")
+    return real, Subset(whole, others, f"{reference.name}, held-out images")
+
+
+def _draw_size(n: int | None, source: Source, reference: Any) -> int:
+    if n is not None:
+        return n
+    limits = [10_000]
+    if source.count is not None:
+        limits.append(source.count)
+    if hasattr(reference, "split"):
+        limits.append((len(reference.split("train")) + len(reference.split("test"))) // 2)
+    return max(2, min(limits))
+
+
+def _check_widths(real: Reference, experts: Sequence[AnyExpert]) -> None:
+    for expert in experts:
+        width = real.features[expert.name].statistics.width
+        if width != expert.width:
+            raise UserError(
+                f"{real.name} holds statistics of width {width}, and {expert.name} has "
+                f"{expert.width} features; they were made by another expert"
+            )
+
+
+def _balls(real: Reference, metrics: Sequence[str]) -> dict[str, Balls]:
+    if not set(metrics) & set(NEIGHBOUR_METRICS):
+        return {}
+    return {
+        name: Balls(found.rows, NEIGHBOURS)
+        for name, found in real.features.items()
+        if found.rows is not None and len(found.rows) > NEIGHBOURS
+    }
+
+
+def _row(
+    source: Source,
+    experts: Sequence[AnyExpert],
+    metrics: Sequence[str],
+    n: int,
+    parts: int,
+    real: Reference,
+    balls: Mapping[str, Balls],
+    seed: int,
+    announce: Announce,
+    what: str,
+) -> Row:
+    """Every metric of every expert, over draws; each draw is decoded once for all experts."""
+    values: dict[str, dict[str, list[float]]] = {e.name: {} for e in experts}
+    report = announce(f"{what} of {source.name}", n * parts)
+    for part in range(parts):
+        drawn = collect(source.draw(n, part, seed), experts, n, seed=seed, progress=report)
+        for expert, features in drawn.items():
+            found = score(
+                features, real.features[expert], metrics, balls=balls.get(expert), seed=seed
+            )
+            for metric, value in found.items():
+                values[expert].setdefault(metric, []).append(value)
+    return {e: {m: Value.of(v) for m, v in found.items()} for e, found in values.items()}
+
+
+def score(
+    fake: Features,
+    real: Features,
+    metrics: Sequence[str],
+    *,
+    balls: Balls | None = None,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Every metric that can be had of two sets of features.
+
+    Metrics that need rows are left out where the reference has only moments; the Inception Score
+    where the expert has no logits.
+
+    Args:
+        fake, real: of one expert.
+        metrics: names of METRICS.
+        balls: of the real rows, where they were made before.
+        seed: of subsets and prefixes.
+    """
+    found: dict[str, float] = {}
+    if "fd" in metrics:
+        found["fd"] = frechet_distance(fake.statistics, real.statistics)
+    if "fd_infinity" in metrics and fake.rows is not None:
+        found["fd_infinity"] = frechet_infinity(fake.rows, real.statistics, seed=seed).value
+    if "kid" in metrics and fake.rows is not None and real.rows is not None:
+        size = min(SUBSET_SIZE, len(fake.rows), len(real.rows))
+        subsets = min(SUBSETS, max(1, min(len(fake.rows), len(real.rows)) // size))
+        found["kid"] = kernel_distance(
+            real.rows, fake.rows, subsets=subsets, subset_size=size, seed=seed
+        ).value
+    wanted = [m for m in NEIGHBOUR_METRICS if m in metrics]
+    rows = min(0 if f.rows is None else len(f.rows) for f in (fake, real))
+    if wanted and rows > NEIGHBOURS:
+        near = neighbourhoods(balls or Balls(real.rows, NEIGHBOURS), Balls(fake.rows, NEIGHBOURS))
+        found |= {m: getattr(near, m) for m in wanted}
+    if "is" in metrics and fake.logits is not None:
+        found["is"] = inception_score(fake.logits)[0]
+    return found
+
+
+def _true_data(
+    real: Reference,
+    experts: Sequence[AnyExpert],
+    metrics: Sequence[str],
+    n: int,
+    repeats: int,
+    balls: Mapping[str, Balls],
+    facts: Mapping[str, Any],
+    announce: Announce,
+    warnings: list[str],
+) -> Row:
+    """Real images, disjoint from the reference, scored as if they were samples."""
+    pool = real.pool
+    if pool is None:
+        warnings.append(
+            f"no row of true data: {real.name} leaves no real images; name others with --true-data"
+        )
+        return {}
+    if pool.count is not None and pool.count < n:
+        warnings.append(
+            f"no row of true data: {pool.name} has {pool.count:,} images, fewer than n = {n:,}"
+        )
+        return {}
+    parts = pool.parts(n, repeats)
+    key = {
+        "format": 1,
+        "true data": dict(facts),
+        "metrics": sorted(metrics),
+        "pool": pool.checksum(),
+        "parts": parts,
+    }
+    place = cache.place(key).with_suffix(".scores.json")
+    if place.is_file():
+        try:
+            kept = Scores.load(place)
+            if kept.facts == key:
+                return kept.row
+        except UserError:
+            pass
+    seed = facts["seed"]
+    row = _row(pool, experts, metrics, n, parts, real, balls, seed, announce, "true data")
+    if processes()[0] == 0:
+        Scores("True Data", key, row).save(place)
+    return row
+
+
+def _facts(
+    experts: Sequence[AnyExpert], metrics: Sequence[str], n: int, real: Reference, seed: int
+) -> dict[str, Any]:
+    from PIL import __version__ as pillow
+
+    return {
+        "experts": {e.name: e.facts for e in experts},
+        "n": n,
+        "reference": real.facts,
+        "seed": seed,
+        "metrics": {
+            "kid": {"subsets": SUBSETS, "subset_size": SUBSET_SIZE},
+            "neighbours": NEIGHBOURS,
+            "rows_kept": KEEP,
+            "is_splits": 1,
+        },
+        "versions": {
+            "idvae": __version__,
+            "torch": version("torch").split("+")[0],
+            "numpy": np.__version__,
+            "pillow": pillow,
+        },
+    }
+
+
+def _warnings(
+    experts: Sequence[AnyExpert], n: int, parts: int, repeats: int, real: Reference
+) -> list[str]:
+    told = []
+    for expert in experts:
+        statistics = real.features[expert.name].statistics
+        for side, count in (("samples", n), ("reference", statistics.n)):
+            if count and count <= expert.width:
+                told.append(
+                    f"{expert.name}: {count:,} images ({side}) for {expert.width:,} features: the "
+                    f"covariance has rank {min(count - 1, expert.width):,} at most, and the "
+                    "distance grows as N shrinks; compare it only at this N"
+                )
+    if n <= NEIGHBOURS:
+        told.append(f"precision, recall, density and coverage need more than {NEIGHBOURS} images")
+    if parts < repeats:
+        told.append(f"the images allow {parts} disjoint draws of {n:,}, not {repeats}")
+    if any(found.rows is None for found in real.features.values()):
+        told.append(f"{real.name} holds moments alone: only fd can be had from it")
+    return told

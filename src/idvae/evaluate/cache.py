@@ -1,0 +1,56 @@
+"""Reference features kept on disk, found by what they were made of, never by a name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from idvae.errors import UserError
+from idvae.evaluate.experts.weights import cache_folder
+from idvae.evaluate.features import Features
+from idvae.evaluate.statistics import Statistics, read_arrays
+from idvae.files import atomic_file
+
+
+def key(facts: Mapping[str, Any]) -> str:
+    """The sha256 of facts: of weights, resize, images, their number and their choice."""
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def place(facts: Mapping[str, Any]) -> Path:
+    """The .npz of these facts; a .json beside it holds them in words."""
+    return cache_folder() / "statistics" / f"{key(facts)[:32]}.npz"
+
+
+def load(facts: Mapping[str, Any]) -> Features | None:
+    """Features kept for exactly these facts, or None; a damaged file counts as none."""
+    path = place(facts)
+    try:
+        if json.loads(path.with_suffix(".json").read_text(encoding="utf-8")) != facts:
+            return None
+        statistics = Statistics.load(path)
+        rows = statistics.rows
+        if rows is None:
+            rows = read_arrays(path)["chosen"]
+    except (OSError, ValueError, KeyError, UserError):
+        return None
+    return Features(statistics, rows)
+
+
+def save(facts: Mapping[str, Any], features: Features) -> Path:
+    """Keep features; other tools read `mu` and `sigma` from the .npz."""
+    path = place(facts)
+    extra: dict[str, np.ndarray] = {}
+    if features.statistics.rows is None and features.rows is not None:
+        extra["chosen"] = features.rows
+    features.statistics.save(path, extra)
+    with atomic_file(path.with_suffix(".json")) as temporary:
+        text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return path

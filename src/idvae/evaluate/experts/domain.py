@@ -1,0 +1,211 @@
+"""domain: an expert trained on the training split itself, so that it needs no ImageNet.
+
+The paper's future work (section 6): "a measure that does not require a model that is pre-trained
+on data from a different domain". A small convolutional network learns the classes of the set, or,
+where it has none, by how many quarter turns an image was rotated (Gidaris et al. 2018); features
+are its means over space before the classifier.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from idvae.errors import UserError
+from idvae.evaluate.experts.expert import Expert
+from idvae.evaluate.experts.weights import cache_folder, fit, load_state, sha256
+from idvae.files import atomic_file
+
+WIDTHS = (32, 64, 128, 256)
+WIDTH = WIDTHS[-1]
+
+
+class Domain(nn.Module):
+    """Four halvings of size, twice two convolutions at each, means over space, a classifier."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = 3
+        for width in WIDTHS:
+            for stride, inputs in ((2, before), (1, width)):
+                layers += [
+                    nn.Conv2d(inputs, width, 3, stride, 1, bias=False),
+                    nn.BatchNorm2d(width),
+                    nn.ReLU(inplace=True),
+                ]
+            before = width
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(WIDTH, classes)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x (N, 3, H, W) to features (N, 256) and logits (N, classes)."""
+        features = self.body(x).mean((2, 3))
+        return features, self.head(features)
+
+
+def default_path(checksum: str) -> Path:
+    """Where the expert of a data set lies unless said otherwise."""
+    return cache_folder() / "experts" / f"domain-{checksum[:16]}.safetensors"
+
+
+def train(
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    path: str | os.PathLike[str],
+    *,
+    checksum: str,
+    steps: int = 2000,
+    batch: int = 128,
+    seed: int = 0,
+    device: str = "cpu",
+    on_step: Callable[[int, float], None] = lambda step, loss: None,
+) -> dict[str, Any]:
+    """Train the expert of a set and write it.
+
+    Args:
+        images: uint8, the training split, shape (N, H, W, C), indexable by arrays.
+        labels: classes, int, shape (N,); None or another shape trains on rotations.
+        path: the .safetensors file to write.
+        checksum: of the data, kept with the weights.
+        steps, batch, seed, device: of the training.
+        on_step: called with each step and its loss.
+
+    Returns:
+        what is kept with the weights: task, classes, steps, seed, checksum, and the accuracy on
+        the last tenth of the split, which it did not train on.
+
+    Raises:
+        UserError: fewer than 100 images, or images that are not square to be rotated.
+    """
+    if len(images) < 100:
+        raise UserError(f"{len(images)} images are too few to train an expert; 100 is the least")
+    usable = labels is not None and labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer)
+    task = "classes" if usable and len(np.unique(labels)) > 1 else "rotations"
+    if task == "rotations" and images.shape[1] != images.shape[2]:
+        raise UserError(f"images {images.shape[1:3]} are not square, so none can be rotated")
+    classes = int(labels.max()) + 1 if task == "classes" else 4
+    held_out = max(10, len(images) // 10)
+    known = len(images) - held_out
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(images))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Domain(classes).to(device)
+    network.to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=max(steps, 2))
+    for step in range(steps):
+        picked = order[np.sort(rng.integers(0, known, batch))]
+        x, y = _batch(images, labels, picked, task, rng, device)
+        loss = F.cross_entropy(network(x)[1], y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        on_step(step + 1, loss.item())
+    accuracy = _accuracy(network.eval(), images, labels, np.sort(order[known:]), task, device)
+    facts = {
+        "task": task,
+        "classes": classes,
+        "steps": steps,
+        "seed": seed,
+        "checksum": checksum,
+        "accuracy": accuracy,
+    }
+    _save(network, facts, Path(path))
+    return facts
+
+
+def _batch(
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    picked: np.ndarray,
+    task: str,
+    rng: np.random.Generator,
+    device: str,
+) -> tuple[Tensor, Tensor]:
+    x = _input(torch.from_numpy(np.ascontiguousarray(images[picked])).to(device))
+    if task == "classes" and labels is not None:
+        return x, torch.from_numpy(labels[picked].astype(np.int64)).to(device)
+    turns = torch.from_numpy(rng.integers(0, 4, len(x)))
+    x = torch.stack([image.rot90(int(k), (1, 2)) for image, k in zip(x, turns, strict=True)])
+    return x.contiguous(memory_format=torch.channels_last), turns.to(device)
+
+
+def _input(images: Tensor) -> Tensor:
+    x = images.permute(0, 3, 1, 2).float().sub(127.5).div(127.5)
+    x = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _accuracy(
+    network: nn.Module,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    held_out: np.ndarray,
+    task: str,
+    device: str,
+) -> float:
+    rng = np.random.default_rng(0)
+    right = 0
+    with torch.no_grad():
+        for start in range(0, len(held_out), 256):
+            part = held_out[start : start + 256]
+            x, y = _batch(images, labels, part, task, rng, device)
+            right += int((network(x)[1].argmax(1) == y).sum())
+    return right / len(held_out)
+
+
+def _save(network: nn.Module, facts: dict[str, Any], path: Path) -> None:
+    from safetensors.torch import save_file
+
+    state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    with atomic_file(path) as temporary:
+        save_file(state, temporary, {"idvae": json.dumps(facts)})
+
+
+def open_domain(
+    size: int | None, path: str | os.PathLike[str] | None, checksum: str | None, device: str
+) -> Expert:
+    """The expert of a set, from `path` or from where `train` puts it.
+
+    Args:
+        checksum: of the reference data; says which expert where no path does.
+
+    Raises:
+        UserError: it was not trained yet, or the file is not one of these.
+    """
+    if path is None and checksum is None:
+        raise UserError("domain needs --weights domain=PATH where the reference is no prepared set")
+    file = Path(path) if path is not None else default_path(checksum or "")
+    if not file.is_file():
+        raise UserError(
+            f"domain has no expert at {file}; train one with: idvae experts train DATA"
+            if path is None
+            else f"--weights domain={path}: no such file"
+        )
+    state = load_state(file)
+    if "head.bias" not in state:
+        raise UserError(f"{file} is not an expert that idvae experts train wrote")
+    network = Domain(len(state["head.bias"]))
+    fit(network, state, file)
+    return Expert(
+        "domain" if size is None else f"domain@{size}",
+        network,
+        WIDTH,
+        size=size,
+        mean=127.5,
+        scale=127.5,
+        resize="bilinear, antialiased",
+        identity={"expert": "domain", "weights": sha256(file)},
+        device=device,
+    )

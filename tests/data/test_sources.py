@@ -1,0 +1,331 @@
+"""Each source: what it makes, by which rule it splits, and that it is the same every time."""
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from idvae import data
+from idvae.data import avatars, fashion_mnist
+from idvae.data.folder import read_attributes, read_image
+from idvae.data.idx import read_idx
+from idvae.errors import UserError
+
+REAL = pytest.mark.skipif(
+    not fashion_mnist.DEBIAN.is_dir(), reason="Debian's dataset-fashion-mnist is not installed"
+)
+
+
+@pytest.fixture(autouse=True)
+def own_root(tmp_path, monkeypatch):
+    monkeypatch.setenv("IDVAE_DATA", str(tmp_path / "sets"))
+
+
+def rows(prepared, split):
+    part = prepared.split(split)
+    return part.gather(np.arange(len(part)))
+
+
+# ------------------------------------------------------------------------------ digits, gaussians
+
+
+def test_digits_are_scikit_learns():
+    from sklearn.datasets import load_digits
+
+    made = data.prepare("digits")
+    assert made.counts == {"train": 1439, "validation": 179, "test": 179}
+    bunch = load_digits()
+    test = np.arange(1797) % 10 == 9
+    np.testing.assert_array_equal(made.split("test").labels(np.arange(179)), bunch.target[test])
+    small = rows(made, "test").reshape(179, 8, 2, 8, 2).mean((2, 4))
+    assert np.corrcoef(small.ravel(), bunch.images[test].ravel())[0, 1] > 0.97
+
+
+@pytest.mark.parametrize(("name", "modes", "sigma"), [("ring", 8, 0.01), ("grid", 25, 0.05)])
+def test_gaussians_follow_the_common_protocol(name, modes, sigma):
+    made = data.prepare(f"gaussians-{name}", n=50_000)
+    centres = np.array(made.meta["modes"]["centres"])
+    assert centres.shape == (modes, 2)
+    assert made.meta["modes"]["sigma"] == sigma
+    points = rows(made, "train")
+    labels = made.split("train").labels(np.arange(len(points)))
+    assert set(labels) == set(range(modes))
+    away = (points - centres[labels]) / sigma
+    assert away.std() == pytest.approx(1.0, abs=0.02)
+    if name == "ring":
+        np.testing.assert_allclose(np.linalg.norm(centres, axis=1), 1.0)
+    else:
+        assert sorted(set(centres.ravel())) == [-4, -2, 0, 2, 4]
+
+
+def test_the_seed_decides():
+    one, same, other = (
+        data.prepare("gaussians-ring", n=50, seed=seed, set_name=name).checksum
+        for seed, name in ((1, "a"), (1, "b"), (2, "c"))
+    )
+    assert one == same != other
+
+
+# ---------------------------------------------------------------------------------- fashion-mnist
+
+
+def write_idx(path, array):
+    header = bytes((0, 0, 8, array.ndim)) + b"".join(n.to_bytes(4, "big") for n in array.shape)
+    with gzip.open(path, "wb") as file:
+        file.write(header + array.tobytes())
+
+
+@pytest.fixture
+def idx_folder(tmp_path):
+    folder = tmp_path / "idx"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for prefix, n in (("train", 60), ("t10k", 20)):
+        images = rng.integers(0, 256, (n, 28, 28), np.uint8)
+        write_idx(folder / f"{prefix}-images-idx3-ubyte.gz", images)
+        labels = (np.arange(n) % 10).astype(np.uint8)
+        write_idx(folder / f"{prefix}-labels-idx1-ubyte.gz", labels)
+    return folder
+
+
+def test_idx_files_keep_their_pixels_and_official_split(idx_folder):
+    made = data.prepare("fashion-mnist", source=idx_folder)
+    assert made.counts == {"train": 54, "validation": 6, "test": 20}
+    assert made.classes[9] == "Ankle boot"
+    original = read_idx(idx_folder / "t10k-images-idx3-ubyte.gz", 3)
+    test = rows(made, "test")
+    np.testing.assert_array_equal(test[:, 2:-2, 2:-2, 0], original)
+    assert test[:, :2].max() == 0
+
+
+def test_other_sizes_are_resized(idx_folder):
+    assert rows(data.prepare("fashion-mnist", source=idx_folder, size=64), "test").shape[1:] == (
+        64,
+        64,
+        1,
+    )
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def wrong_header(path):
+    path.write_bytes(gzip.compress(b"\0\0\x0d\x03" + bytes(40)))
+
+
+def too_short(path):
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-1]))
+
+
+def no_gzip(path):
+    path.write_bytes(b"hello")
+
+
+@pytest.mark.parametrize("damage", [cut, wrong_header, too_short, no_gzip, Path.unlink])
+def test_damaged_idx_files_are_named(idx_folder, damage):
+    damage(idx_folder / "train-images-idx3-ubyte.gz")
+    with pytest.raises(UserError, match="train-images-idx3-ubyte"):
+        data.prepare("fashion-mnist", source=idx_folder)
+
+
+def test_images_and_labels_must_belong_together(idx_folder):
+    write_idx(idx_folder / "t10k-labels-idx1-ubyte.gz", np.zeros(3, np.uint8))
+    with pytest.raises(UserError, match="do not belong together"):
+        data.prepare("fashion-mnist", source=idx_folder)
+
+
+@REAL
+def test_the_real_files_are_whole():
+    made = data.prepare("fashion-mnist")
+    assert made.counts == {"train": 55_000, "validation": 5_000, "test": 10_000}
+    labels = made.split("test").labels(np.arange(10_000))
+    assert list(np.bincount(labels)) == [1000] * 10
+
+
+# ---------------------------------------------------------------------------------------- avatars
+
+
+def test_avatars_do_not_depend_on_how_many_there_are_nor_on_who_draws():
+    few = data.prepare("avatars", n=20, size=16, set_name="few")
+    more = data.prepare("avatars", n=40, size=16, set_name="more")
+    np.testing.assert_array_equal(rows(more, "train")[:16], rows(few, "train"))
+    many = data.prepare("avatars", n=600, size=16, set_name="many")  # drawn by processes
+    np.testing.assert_array_equal(rows(many, "train")[:32], rows(more, "train"))
+    other = data.prepare("avatars", n=20, size=16, seed=1, set_name="other")
+    assert other.checksum != few.checksum
+
+
+def test_avatars_keep_every_choice_and_celebas_names():
+    made = data.prepare("avatars", n=30, size=16)
+    names = made.attribute_names
+    attributes = made.split("train").attributes(np.arange(24))
+    choice = avatars.choose(0, 0)
+    chosen = {names[k] for k in np.flatnonzero(attributes[0])} - set(avatars.RULES)
+    assert chosen == {f"{feature}={value}" for feature, value in choice.items()}
+    assert names[:13] == [
+        "Bald", "Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair", "Bushy_Eyebrows",
+        "Eyeglasses", "Mouth_Slightly_Open", "Mustache", "No_Beard", "Pale_Skin", "Smiling",
+        "Wearing_Hat",
+    ]  # fmt: skip
+
+
+def test_celebas_names_are_frequent_enough_and_groups_exclusive():
+    choices = [avatars.choose(i, 7) for i in range(3000)]
+    attributes = np.stack([avatars.attributes_of(c) for c in choices])[:, : len(avatars.RULES)]
+    shares = attributes.mean(0)
+    assert shares.min() > 0.04
+    assert shares.max() < 0.96
+    column = list(avatars.RULES).index
+    for group in avatars.GROUPS:
+        assert attributes[:, [column(name) for name in group]].sum(1).max() == 1
+
+
+@pytest.mark.parametrize("size", [16, 32, 64])
+def test_avatars_fill_the_frame_at_any_size(size):
+    drawn = avatars.draw(np.arange(3), size, 0)
+    assert drawn.images.shape == (3, size, size, 3)
+    assert drawn.images.std((1, 2, 3)).min() > 20
+
+
+# ----------------------------------------------------------------------------------------- folder
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    (folder / "deep" / "er").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        image = Image.fromarray(rng.integers(0, 256, (20 + i, 40 - i, 3), np.uint8))
+        image.save(folder / f"{i}.png")
+    Image.new("RGBA", (30, 30), (255, 0, 0, 0)).save(folder / "deep" / "clear.png")
+    Image.new("P", (30, 30)).save(folder / "deep" / "er" / "palette.gif")
+    Image.new("CMYK", (30, 30)).save(folder / "deep" / "cmyk.jpg")
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+def test_a_folder_of_any_modes_becomes_a_set(pictures):
+    made = data.prepare("folder", source=pictures, size=16)
+    assert made.name == "pictures-16"
+    assert sum(made.counts.values()) == 15
+    assert made.channels == 3
+    assert made.classes is None
+
+
+def test_adding_a_file_moves_no_other(pictures):
+    def split_of(made):
+        return {r.tobytes(): s for s in ("train", "validation", "test") for r in rows(made, s)}
+
+    before = split_of(data.prepare("folder", source=pictures, size=16))
+    Image.new("RGB", (9, 9), (1, 2, 3)).save(pictures / "new.png")
+    after = split_of(data.prepare("folder", source=pictures, size=16, overwrite=True))
+    assert before.items() <= after.items()
+
+
+def test_the_square_is_the_centre_and_transparency_is_white(tmp_path):
+    wide = np.zeros((10, 30, 3), np.uint8)
+    wide[:, 10:20] = 200
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    assert read_image(tmp_path / "wide.png", 16, 3)[4:12, 4:12].min() >= 199
+    Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert (read_image(tmp_path / "clear.png", 16, 3) == 255).all()
+    deep = np.full((20, 20), 65535 // 2, np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    assert read_image(tmp_path / "deep.png", 16, 1).mean() == pytest.approx(127, abs=1)
+
+
+def test_orientation_is_heeded(tmp_path):
+    image = Image.fromarray(
+        np.repeat([[[0] * 3], [[255] * 3]], 20, 1).repeat(10, 0).astype(np.uint8)
+    )
+    exif = image.getexif()
+    exif[0x0112] = 3  # upside down
+    image.save(tmp_path / "a.png", exif=exif)
+    turned = read_image(tmp_path / "a.png", 16, 1)
+    assert turned[2].mean() > 200
+    assert turned[-2].mean() < 50
+
+
+def test_grey_folders_have_one_channel(tmp_path):
+    folder = tmp_path / "grey"
+    folder.mkdir()
+    for i in range(5):
+        Image.new("L", (20, 20), i).save(folder / f"{i}.png")
+    assert data.prepare("folder", source=folder, size=16).channels == 1
+
+
+def test_folders_named_like_splits_and_classes_are_these(tmp_path):
+    for split in ("train", "val", "test"):
+        for kind in ("cat", "dog"):
+            folder = tmp_path / "set" / split / kind
+            folder.mkdir(parents=True)
+            for i in range(2):
+                Image.new("L", (20, 20), i).save(folder / f"{i}.png")
+    made = data.prepare("folder", source=tmp_path / "set", size=16)
+    assert made.counts == {"train": 4, "validation": 4, "test": 4}
+    assert made.classes == ["cat", "dog"]
+    assert list(made.split("test").labels(np.arange(4))) == [0, 0, 1, 1]
+
+
+def test_a_truncated_image_is_named_and_can_be_skipped(pictures):
+    good = (pictures / "3.png").read_bytes()
+    (pictures / "3.png").write_bytes(good[: len(good) // 2])
+    with pytest.raises(UserError, match=r"3\.png cannot be read.*--skip-bad"):
+        data.prepare("folder", source=pictures, size=16)
+    assert not os.path.exists(data.root() / "pictures-16")
+    made = data.prepare("folder", source=pictures, size=16, skip_bad=True)
+    assert sum(made.counts.values()) == 14
+    assert made.meta["skipped"] == 1
+
+
+def test_a_small_file_that_claims_a_huge_image_is_not_decoded(tmp_path):
+    import struct
+    import zlib
+
+    def chunk(kind, body):
+        crc = struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + crc
+
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    (tmp_path / "bomb.png").write_bytes(png)
+    with pytest.raises(UserError, match=r"bomb\.png"):
+        read_image(tmp_path / "bomb.png", 16, 3)
+
+
+def test_an_empty_folder_is_told(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no image"):
+        data.prepare("folder", source=tmp_path / "empty")
+
+
+FILES = ["a.png", "b/c.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("file,Hat\na.png,1\n", r"no row for b/c\.png"),
+        ("file,Hat\na.png,1\nb/c.png,0\nd.png,1\n", r"line 4: there is no image d\.png"),
+        ("file,Hat\na.png,1\na.png,1\nb/c.png,0\n", r"line 3: a\.png has a row already"),
+        ("file,Hat\na.png,2\nb/c.png,0\n", r"line 2: 1 values of 0, 1 or -1"),
+        ("file,Hat\na.png,1,1\nb/c.png,0\n", r"line 2"),
+        ("", "needs a header"),
+    ],
+)
+def test_attributes_that_do_not_match_are_told(tmp_path, text, words):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(UserError, match=words):
+        read_attributes(tmp_path / "a.csv", FILES)
+
+
+def test_attributes_are_read_by_name_not_by_order(tmp_path):
+    (tmp_path / "a.csv").write_text("file,Hat,Beard\nb/c.png,-1,1\na.png,1,0\n")
+    values, names = read_attributes(tmp_path / "a.csv", FILES)
+    assert names == ["Hat", "Beard"]
+    assert values.tolist() == [[1, 0], [0, 1]]

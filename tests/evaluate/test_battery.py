@@ -1,0 +1,248 @@
+import json
+
+import numpy as np
+import pytest
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from evaluate.toys import ToySet, images, pooled, toy
+from idvae.errors import UserError
+from idvae.evaluate import battery, features
+from idvae.evaluate.battery import evaluate
+from idvae.evaluate.features import collect
+from idvae.evaluate.frechet import frechet_distance
+from idvae.evaluate.images import open_images
+from idvae.evaluate.inception_score import inception_score
+from idvae.evaluate.kernel import kernel_distance
+from idvae.evaluate.neighbours import neighbourhoods
+from idvae.evaluate.scores import Scores, check_comparable
+from idvae.evaluate.statistics import Statistics
+
+REAL = ToySet(images(500, seed=1), images(200, seed=2))
+
+
+def scored(**changes):
+    options = {"experts": [toy(), pooled()], "n": 100, "repeats": 3}
+    return evaluate(lambda n, seed: images(n, 100 + seed, level=150), REAL, **options | changes)
+
+
+def test_every_metric_of_every_expert_is_that_of_its_own_function():
+    found = scored()
+    reference = REAL.split("train").rows
+    for expert in (toy(), pooled()):
+        real = expert(reference).features
+        draws = [expert(images(100, 100 + seed, level=150)) for seed in range(3)]
+        expected = {
+            "fd": [frechet_distance(d.features, real) for d in draws],
+            "kid": [
+                kernel_distance(real, d.features, subsets=1, subset_size=100).value for d in draws
+            ],
+        }
+        near = [neighbourhoods(real, d.features) for d in draws]
+        for name in ("precision", "recall", "density", "coverage"):
+            expected[name] = [getattr(one, name) for one in near]
+        if draws[0].logits is not None:
+            expected["is"] = [inception_score(d.logits)[0] for d in draws]
+        row = found.row[expert.name]
+        assert set(row) == set(expected)
+        for name, values in expected.items():
+            assert row[name].values == pytest.approx(values, rel=1e-9)
+            assert row[name].mean == pytest.approx(np.mean(values))
+            assert row[name].sd == pytest.approx(np.std(values, ddof=1))
+
+
+def test_true_data_are_a_floor_and_disjoint_from_the_reference():
+    found = scored()
+    for expert in ("toy", "pooled"):
+        assert found.true_data[expert]["fd"].mean < 0.3 * found.row[expert]["fd"].mean
+        assert len(found.true_data[expert]["fd"].values) == 2  # 200 held-out images
+    everything = ToySet(images(100, seed=3), images(0))
+    source, pool = battery._real_sides(everything, 50_000, 30, 0, None)
+    assert source.count == 70
+    assert not set(source.within) & set(pool.within)
+
+
+def test_true_data_from_elsewhere_and_none_at_all():
+    reference = images(500, seed=1)
+    assert scored(experts=[toy()], true_data=False).true_data == {}
+    given = evaluate(images(100), reference, experts=[toy()], n=100, true_data=images(100, 7))
+    assert given.true_data["toy"]["fd"].sd is None
+    without = evaluate(images(100), reference, experts=[toy()], n=100)
+    assert without.true_data == {}
+    assert any("no row of true data" in w for w in without.warnings)
+
+
+def test_each_image_is_read_once_for_all_experts():
+    calls = []
+
+    def draw(n, seed):
+        calls.append(seed)
+        return images(n, seed)
+
+    evaluate(draw, REAL, experts=[toy(), toy("other"), pooled()], n=80, repeats=2, seed=5)
+    assert calls == [5, 6]
+
+
+def test_scores_do_not_depend_on_how_images_arrive(monkeypatch):
+    pixels = images(300, seed=9, level=140)
+    whole = evaluate(pixels, REAL, experts=[pooled()], n=300)
+    pieces = iter([pixels[:1], pixels[1:50], pixels[50:]])
+    streamed = evaluate(pieces, REAL, experts=[pooled()], n=300)
+    assert streamed.row == whole.row
+    monkeypatch.setattr("idvae.evaluate.images.CHUNK", 17)
+    assert evaluate(pixels, REAL, experts=[pooled()], n=300).row == whole.row
+    order = np.random.default_rng(0).permutation(300)
+    shuffled = evaluate(pixels[order], REAL, experts=[pooled()], n=300)
+    for metric in ("fd", "precision", "recall", "density", "coverage", "is"):
+        assert shuffled.row["pooled"][metric].mean == pytest.approx(
+            whole.row["pooled"][metric].mean, rel=1e-9
+        )
+
+
+def _in_a_group(rank, world, place, keep):
+    dist.init_process_group("gloo", f"file://{place}/group-{keep}", rank=rank, world_size=world)
+    chunks = open_images(images(300, seed=9)).draw(300, 0, 0)
+    found = collect(chunks, [pooled()], 300, keep=keep)["pooled"]
+    np.savez(
+        f"{place}/{keep}-{rank}.npz",
+        fd=frechet_distance(found.statistics, pooled()(images(400, 1)).features),
+        rows=found.rows,
+        logits=found.logits,
+    )
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("keep", [1000, 100])
+def test_several_processes_find_what_one_finds(tmp_path, keep):
+    mp.start_processes(_in_a_group, (2, str(tmp_path), keep), nprocs=2, start_method="fork")
+    alone = collect(open_images(images(300, seed=9)).draw(300, 0, 0), [pooled()], 300, keep=keep)
+    alone = alone["pooled"]
+    expected = frechet_distance(alone.statistics, pooled()(images(400, 1)).features)
+    for rank in range(2):
+        with np.load(tmp_path / f"{keep}-{rank}.npz") as found:
+            assert float(found["fd"]) == pytest.approx(expected, rel=1e-9)
+            np.testing.assert_array_equal(found["rows"], alone.rows)
+            np.testing.assert_array_equal(found["logits"], alone.logits)
+
+
+def test_more_images_than_rows_are_kept_leave_the_distance_as_it_is(monkeypatch):
+    for module in (features, battery):
+        monkeypatch.setattr(module, "KEEP", 120)
+    pixels = images(300, seed=9)
+    few = collect(open_images(pixels).draw(300, 0, 0), [pooled()], 300, keep=120)["pooled"]
+    assert few.rows.shape == (120, 27)
+    assert few.statistics.rows is None
+    other = pooled()(images(400, 1)).features
+    expected = frechet_distance(pooled()(pixels).features, other)
+    assert frechet_distance(few.statistics, other) == pytest.approx(expected, rel=1e-8)
+
+
+def test_reference_features_are_cached_by_content(own_cache, monkeypatch):
+    first = scored()
+    kept = sorted((own_cache / "statistics").glob("*.npz"))
+    assert len(kept) == 2
+    facts = json.loads(kept[0].with_suffix(".json").read_text())
+    assert facts["images"]
+    assert facts["n"] == 500
+    with np.load(kept[0]) as arrays:
+        assert {"mu", "sigma", "factor", "n"} <= set(arrays.files)
+    seen = []
+    monkeypatch.setattr(battery, "collect", lambda *a, **k: seen.append(1) or collect(*a, **k))
+    again = scored()
+    assert again.row == first.row
+    assert again.true_data == first.true_data
+    assert len(seen) == 3  # the draws alone
+    renamed = ToySet(images(500, seed=8), images(200, seed=2))
+    renamed.checksum = "other content, same name"
+    evaluate(lambda n, seed: images(n, seed), renamed, experts=[toy()], n=100, repeats=1)
+    assert len(sorted((own_cache / "statistics").glob("*.npz"))) == 3
+
+
+def test_a_damaged_cache_is_made_anew(own_cache):
+    first = scored()
+    for path in (own_cache / "statistics").iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    again = scored()
+    assert (again.row, again.true_data) == (first.row, first.true_data)
+
+
+def test_scores_survive_their_file(tmp_path):
+    found = scored(name="ours")
+    found.save(tmp_path / "scores.json")
+    assert Scores.load(tmp_path / "scores.json") == found
+    facts = json.loads((tmp_path / "scores.json").read_text())["facts"]
+    assert facts["n"] == 100
+    assert facts["seed"] == 0
+    assert facts["reference"]["n"] == 500
+    assert facts["reference"]["checksum"]
+    assert set(facts["versions"]) == {"idvae", "torch", "numpy", "pillow"}
+    assert {"weights", "resolution", "resize", "width"} <= set(facts["experts"]["toy"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "fact"),
+    [
+        ({"n": 90}, "n: 100 and 90"),
+        ({"seed": 3}, "seed: 0 and 3"),
+        ({"reference_n": 300}, "reference.n: 500 and 300"),
+        ({"experts": [toy(), pooled(size=8)]}, "experts.pooled.resolution: 16 and 8"),
+        ({"experts": [toy(), pooled("x")]}, "experts.x.width: nothing and 27"),
+        ({"experts": [toy(function=lambda x: 2 * toy()(x).features), pooled()]}, "weights"),
+    ],
+)
+def test_scores_whose_facts_differ_are_not_compared(changes, fact):
+    with pytest.raises(UserError, match=fact):
+        check_comparable([scored(), scored(name="other", **changes)])
+
+
+def test_facts_may_be_ignored_by_name():
+    check_comparable([scored(), scored(seed=3)], ignore=["seed", "reference.checksum"])
+
+
+def test_statistics_of_other_tools_are_a_reference(tmp_path):
+    real = pooled()(images(400, 1)).features
+    np.savez(tmp_path / "theirs.npz", mu=real.mean(0, np.float64), sigma=np.cov(real.T))
+    found = evaluate(images(200), tmp_path / "theirs.npz", experts=[pooled()], n=200)
+    expected = frechet_distance(pooled()(images(200)).features, real)
+    assert set(found.row["pooled"]) == {"fd", "is"}
+    assert found.row["pooled"]["fd"].mean == pytest.approx(expected, rel=1e-6)
+    assert any("moments alone" in w for w in found.warnings)
+    with pytest.raises(UserError, match="exactly one"):
+        evaluate(images(20), tmp_path / "theirs.npz", experts=[pooled(), toy()], n=20)
+    with pytest.raises(UserError, match="width 27, and toy has 12"):
+        evaluate(images(20), tmp_path / "theirs.npz", experts=[toy()], n=20)
+
+
+def test_few_images_are_told_with_the_rank():
+    found = scored(n=10, repeats=1)
+    assert any("rank 9 at most" in w for w in found.warnings)
+    four = scored(n=4, repeats=1)
+    assert "precision" not in four.row["toy"]
+    assert any("need more than 5 images" in w for w in four.warnings)
+
+
+@pytest.mark.parametrize(
+    ("what", "changes", "words"),
+    [
+        (images(1), {"n": None}, "has 1 images"),
+        (images(50), {"n": 60}, "fewer than the 60"),
+        (np.full((9, 8, 8, 3), np.nan), {}, "NaN"),
+        (np.zeros((9, 8, 8, 3)), {}, "--range"),
+        (images(50), {"metrics": ["fdx"]}, "unknown metric 'fdx'"),
+        (images(50), {"repeats": 0}, "repeats"),
+        (images(50), {"experts": []}, "at least one expert"),
+        (images(50), {"experts": [toy(), toy()]}, "named twice"),
+        (images(50), {"experts": ["lite9"]}, "unknown expert 'lite9'"),
+        (images(50), {"weights": {"frd": "x"}}, "frd is not among the experts"),
+    ],
+)
+def test_mistakes_are_told(what, changes, words):
+    options = {"experts": [toy()], "n": 9, **changes}
+    with pytest.raises(UserError, match=words):
+        evaluate(what, REAL, **options)
+
+
+def test_moments_keep_their_number_in_the_file(tmp_path):
+    Statistics.of(pooled()(images(400, 1)).features, keep=0).save(tmp_path / "ours.npz")
+    found = evaluate(images(200), tmp_path / "ours.npz", experts=[pooled()], n=200)
+    assert found.facts["reference"]["n"] == 400
