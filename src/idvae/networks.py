@@ -345,22 +345,20 @@ class ConvDecoder(NormedNetwork):
 
 
 class SmallDecoder(ConvDecoder):
-    """Each block doubles the side by bilinear interpolation, then convolves 3×3.
+    """Each block doubles the side by repetition, then convolves 3×3; one more at full size.
 
     A transposed convolution writes each phase of its stride with other weights, which shows
-    as a checker pattern; interpolation treats all phases alike.
+    as a checker pattern; here the weights cannot tell the phases of a pixel apart. Bilinear
+    interpolation cannot either, but it leaves edges so soft that the discriminator always wins.
     """
 
     def __init__(self, stages: tuple[Stage, ...], shape: DataShape, z_dim: int) -> None:
-        def double() -> nn.Module:
-            return nn.Upsample(scale_factor=2, mode="bilinear")
-
         widths = [stage.width for stage in reversed(stages)]
         blocks: list[nn.Module] = []
-        for previous, width in pairwise(widths):
+        for previous, width in pairwise([*widths, max(widths[-1] // 2, 1)]):
             conv = nn.Conv2d(previous, width, 3, 1, 1, bias=False)
-            blocks += [double(), conv, BatchNorm(width, SOURCES), nn.ReLU()]
-        blocks += [double(), nn.Conv2d(widths[-1], shape.channels, 3, 1, 1)]
+            blocks += [nn.Upsample(scale_factor=2), conv, BatchNorm(width, SOURCES), nn.ReLU()]
+        blocks.append(nn.Conv2d(max(widths[-1] // 2, 1), shape.channels, 3, 1, 1))
         super().__init__(stages[-1], shape, z_dim, blocks)
 
 

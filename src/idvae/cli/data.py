@@ -67,3 +67,5 @@ def _prepare(argv: Sequence[str]) -> None:
     )
     sizes = ", ".join(f"{n:,} {split}" for split, n in made.counts.items())
     print(f"{made.name}: {sizes}, in {made.path}")
+    if skipped := made.meta.get("skipped"):
+        print(f"{skipped} image{'s' if skipped > 1 else ''} could not be read and stayed out")
