@@ -11,23 +11,34 @@ def test_a_flag_wins_over_a_file_wins_over_the_default(tmp_path):
     file = tmp_path / "c.yaml"
     file.write_text("lambda: 3\nbatch_size: 7\n")
     for flags in (["--config", str(file), "--lambda", "2"], ["--lambda", "2", f"--config={file}"]):
-        chosen = settings.from_flags("idvae", flags, None)
+        chosen = settings.from_flags("idvae", flags)
         assert chosen.method_config.lambda_ == 2.0
         assert chosen.train.batch_size == 7
         assert chosen.method_config.alpha == methods.get("idvae").Config().alpha
 
 
 @pytest.mark.parametrize("name", settings.recipe_names())
-def test_every_recipe_is_valid_for_a_method(name):
-    method = next(m for m in sorted(methods.names(), key=len, reverse=True) if name.endswith(m))
-    chosen = settings.from_flags(method, [], name)
-    for key, value in settings.recipe(name).items():
-        assert chosen.options()[key] == value
+def test_every_recipe_is_valid_for_its_methods(name):
+    families = {methods.get(m).family for m in methods.names()}
+    family = max((f for f in families if name.endswith(f"-{f}")), key=len, default=None)
+    for method in methods.names():
+        if family in (None, methods.get(method).family):
+            chosen = settings.from_flags(method, [], [name])
+            for key, value in settings.recipe(name).items():
+                assert chosen.options()[key] == value
+
+
+def test_recipes_go_from_the_general_to_the_special():
+    found = settings.recipes_for("idvae-r", "gaussians-grid", "points")
+    assert found == ["points", "points-idvae"]
+    chosen = settings.from_flags("idvae", [], found)
+    assert chosen.train.batch_size == settings.recipe("points")["batch_size"]
+    assert chosen.method_config.beta == settings.recipe("points-idvae")["beta"]
 
 
 def test_options_survive_yaml_and_come_back_the_same():
     flags = ["--lr-of.dis", "1e-4", "--betas-of.enc", "[0.1,0.2]", "--schedule", "joint"]
-    chosen = settings.from_flags("idvae", flags, None)
+    chosen = settings.from_flags("idvae", flags)
     again = settings.from_mapping("idvae", yaml.safe_load(yaml.safe_dump(chosen.options())))
     assert again == chosen
     assert chosen.train.lr_of == {"dis": 1e-4}
@@ -59,7 +70,7 @@ def test_every_option_is_explained(name):
 )
 def test_bad_flags_are_told_in_one_line(flags, words):
     with pytest.raises(UserError, match=words) as caught:
-        settings.from_flags("idvae", flags, None)
+        settings.from_flags("idvae", flags)
     assert "\n" not in str(caught.value)
 
 
@@ -76,7 +87,7 @@ def test_bad_files_are_told_in_one_line(tmp_path, text, words):
     file = tmp_path / "c.yaml"
     file.write_text(text)
     with pytest.raises(UserError, match=words) as caught:
-        settings.from_flags("idvae", ["--config", str(file)], None)
+        settings.from_flags("idvae", ["--config", str(file)])
     assert "\n" not in str(caught.value)
 
 

@@ -45,7 +45,7 @@ def train(
     """
     methods.check(method)
     prepared = open_data(data)
-    chosen = settings.from_mapping(method, options, recipe_of(method, prepared))
+    chosen = settings.from_mapping(method, options, recipes_of(method, prepared))
     trainer = start(chosen, prepared, Path(out), overwrite)
     trainer.fit(on_log)
     return trainer.run
@@ -56,9 +56,9 @@ def open_data(name: str | os.PathLike[str]) -> PreparedSet:
     return data.resolve(name)
 
 
-def recipe_of(method: str, prepared: PreparedSet) -> str | None:
-    """The built-in recipe for a method on a set."""
-    return settings.recipe_for(method, prepared.meta["source"], prepared.kind)
+def recipes_of(method: str, prepared: PreparedSet) -> list[str]:
+    """The built-in recipes for a method on a set; later ones win."""
+    return settings.recipes_for(method, prepared.meta["source"], prepared.kind)
 
 
 def start(chosen: Settings, prepared: PreparedSet, out: Path, overwrite: bool) -> Any:

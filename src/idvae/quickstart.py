@@ -17,10 +17,10 @@ DATA = "avatars-32"
 def commands(out: Path) -> list[list[str]]:
     """The commands, in order; `out` holds the run and the pictures."""
     run = str(out / "run")
-    flags = ["--width", "16", "--steps", "1800", "--lr", "1e-3", "--lr-final", "0.1"]
+    flags = ["--width", "16", "--steps", "1500"]
     return [
         ["data", "prepare", "avatars", "--size", "32", "--n", "10000"],
-        ["train", "idvae", "--data", DATA, "--out", run, *flags, "--grid-every", "600"],
+        ["train", "idvae", "--data", DATA, "--out", run, *flags, "--grid-every", "500"],
         ["sample", run, "-n", "64", "--out", str(out / "samples.png")],
         ["reconstruct", run, "-n", "32", "--out", str(out / "reconstructions.png")],
         ["interpolate", run, "-n", "16", "--out", str(out / "interpolations.png")],
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
         f"""
 Done in {time.monotonic() - began:.0f} s. Look at these:
   {out}/samples.png          faces that no one drew: decoded random codes. Hair, glasses, clothes
-  {" " * len(str(out))}                      should be clear; 1,800 steps leave some edges soft.
+  {" " * len(str(out))}                      should be clear; 1,500 steps leave some edges soft.
   {out}/reconstructions.png  odd rows: faces that were not trained on; below each, Dec(Enc(x)).
   {out}/interpolations.png   each row walks from one face (left) to another (right).
   {out}/run/curves.png       losses: recons falls; Dis(x), Dis(x'), Dis(x̃) stay off 0 and 1.

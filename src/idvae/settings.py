@@ -166,13 +166,14 @@ def recipe_names() -> list[str]:
     )
 
 
-def recipe_for(method: str, source: str, kind: str) -> str | None:
-    """The recipe that a method starts from on a data set: of the set, or of its kind."""
-    there = recipe_names()
-    for name in (f"{source}-{method}", f"{kind}-{method}", f"{source}", f"{kind}"):
-        if name in there:
-            return name
-    return None
+def recipes_for(method: str, source: str, kind: str) -> list[str]:
+    """The recipes that a method starts from on a data set; a later one wins over an earlier.
+
+    Those of the kind of data, of the set, of the method's family on the kind, and on the set.
+    """
+    family = methods.get(method).family
+    wanted = (kind, source, f"{kind}-{family}", f"{source}-{family}")
+    return [name for name in wanted if name in recipe_names()]
 
 
 def recipe(name: str) -> dict[str, Any]:
@@ -181,34 +182,32 @@ def recipe(name: str) -> dict[str, Any]:
     return yaml.safe_load(text) or {}
 
 
-def from_flags(method: str, flags: Sequence[str], recipe_name: str | None) -> Settings:
-    """Parse command-line flags over a recipe.
+def from_flags(method: str, flags: Sequence[str], recipes: Sequence[str] = ()) -> Settings:
+    """Parse command-line flags over recipes.
 
     Raises:
         UserError: an unknown flag or key, or a value of a wrong type.
     """
     known = parser(method)
-    _set_recipe(known, recipe_name)
+    _set_recipes(known, recipes)
     return _settings(method, _parse(known, lambda: known.parse_args(_config_first(flags))))
 
 
-def from_mapping(
-    method: str, options: Mapping[str, Any], recipe_name: str | None = None
-) -> Settings:
+def from_mapping(method: str, options: Mapping[str, Any], recipes: Sequence[str] = ()) -> Settings:
     """The same from Python or from a run's config.yaml; `lambda_` and `lambda` are both taken.
 
     Raises:
         UserError: an unknown option, or a value of a wrong type.
     """
     known = parser(method)
-    _set_recipe(known, recipe_name)
+    _set_recipes(known, recipes)
     plain = {name.rstrip("_"): _plain(value) for name, value in options.items()}
     return _settings(method, _parse(known, lambda: known.parse_object(plain)))
 
 
-def _set_recipe(known: ArgumentParser, recipe_name: str | None) -> None:
-    if recipe_name is not None:
-        known.set_defaults(recipe(recipe_name))
+def _set_recipes(known: ArgumentParser, recipes: Sequence[str]) -> None:
+    for name in recipes:
+        known.set_defaults(recipe(name))
 
 
 def _config_first(flags: Sequence[str]) -> list[str]:

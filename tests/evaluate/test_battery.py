@@ -2,9 +2,9 @@ import json
 
 import numpy as np
 import pytest
-import torch.distributed as dist
-import torch.multiprocessing as mp
+import torch.multiprocessing
 
+from evaluate.group import in_a_group
 from evaluate.toys import ToySet, images, pooled, toy
 from idvae.errors import UserError
 from idvae.evaluate import battery, features
@@ -99,22 +99,9 @@ def test_scores_do_not_depend_on_how_images_arrive(monkeypatch):
         )
 
 
-def _in_a_group(rank, world, place, keep):
-    dist.init_process_group("gloo", f"file://{place}/group-{keep}", rank=rank, world_size=world)
-    chunks = open_images(images(300, seed=9)).draw(300, 0, 0)
-    found = collect(chunks, [pooled()], 300, keep=keep)["pooled"]
-    np.savez(
-        f"{place}/{keep}-{rank}.npz",
-        fd=frechet_distance(found.statistics, pooled()(images(400, 1)).features),
-        rows=found.rows,
-        logits=found.logits,
-    )
-    dist.destroy_process_group()
-
-
 @pytest.mark.parametrize("keep", [1000, 100])
 def test_several_processes_find_what_one_finds(tmp_path, keep):
-    mp.start_processes(_in_a_group, (2, str(tmp_path), keep), nprocs=2, start_method="fork")
+    torch.multiprocessing.spawn(in_a_group, (2, str(tmp_path), keep), nprocs=2)
     alone = collect(open_images(images(300, seed=9)).draw(300, 0, 0), [pooled()], 300, keep=keep)
     alone = alone["pooled"]
     expected = frechet_distance(alone.statistics, pooled()(images(400, 1)).features)

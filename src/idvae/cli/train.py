@@ -60,11 +60,11 @@ def _start(method: str, flags: list[str]) -> int:
 
     if any(flag.startswith("--print_config") for flag in flags):
         flags = [flag for flag in flags if not flag.startswith("--print_config")]
-        recipe = api.recipe_of(method, api.open_data(options.data)) if options.data else None
-        chosen = settings.from_flags(method, flags, None if options.no_recipe else recipe)
+        recipes = api.recipes_of(method, api.open_data(options.data)) if options.data else []
+        chosen = settings.from_flags(method, flags, [] if options.no_recipe else recipes)
         settings.print_options(chosen)
         return 0
-    settings.from_flags(method, flags, None)  # a mistyped flag is told before any data are made
+    settings.from_flags(method, flags)  # a mistyped flag is told before any data are made
     if options.data is None:
         raise UserError("say which set to train on: --data NAME; see idvae data list")
     out = options.out or Path("runs") / f"{method}-{Path(options.data).name}"
@@ -74,11 +74,11 @@ def _start(method: str, flags: list[str]) -> int:
             "or pass --overwrite"
         )
     prepared = api.open_data(options.data)
-    recipe = None if options.no_recipe else api.recipe_of(method, prepared)
-    chosen = settings.from_flags(method, flags, recipe)
+    recipes = [] if options.no_recipe else api.recipes_of(method, prepared)
+    chosen = settings.from_flags(method, flags, recipes)
     trainer = api.start(chosen, prepared, out, options.overwrite)
-    if recipe:
-        print(f"options start from the built-in recipe {recipe} (--no-recipe leaves it out)")
+    if recipes:
+        print(f"options start from the recipe {' + '.join(recipes)} (--no-recipe leaves it out)")
     return _fit(trainer)
 
 

@@ -340,7 +340,7 @@ def rechunked(images: Any, where: str, value_range: Range | None) -> Iterator[Ch
 def _each(arrays: Iterable[Any], where: str, value_range: Range | None) -> Iterator[np.ndarray]:
     for array in arrays:
         array = np.asarray(array)
-        yield from as_bytes(array[None] if array.ndim <= 3 else array, where, value_range)
+        yield from as_bytes(array[None] if array.ndim == 3 else array, where, value_range)
 
 
 def open_images(what: Any, value_range: Range | None = None) -> Source:

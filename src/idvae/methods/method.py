@@ -27,6 +27,7 @@ class Method(nn.Module):
         name: the registered name.
         title: the name as the paper prints it.
         source: the paper.
+        family: what its recipes are named after; its own name where it has no kin.
         Config: its dataclass of options.
         equations: what `idvae methods` prints, loss name → formula.
     Attributes of an instance:
@@ -39,6 +40,7 @@ class Method(nn.Module):
     name: ClassVar[str]
     title: ClassVar[str]
     source: ClassVar[str]
+    family: ClassVar[str]
     Config: ClassVar[type]
     equations: ClassVar[Mapping[str, str]]
 
@@ -46,6 +48,11 @@ class Method(nn.Module):
     repeats: Mapping[str, int]
     prior: ClassVar[str] = "normal"
     reconstructs: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "name" in vars(cls) and not hasattr(cls, "family"):
+            cls.family = cls.name
 
     def __init__(self, nets: Networks, config: Any) -> None:
         super().__init__()

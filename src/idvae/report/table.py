@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from idvae.errors import UserError
-from idvae.evaluate.scores import METRICS, Scores, Value, check_comparable
-from idvae.report.agreement import overlap
+from idvae.evaluate.scores import METRICS, RECONSTRUCTION, Scores, Value, check_comparable
+from idvae.report.agreement import agreement, in_words, overlap
 
 TRUE_DATA = "True Data"
 
@@ -134,6 +134,39 @@ def latex(made: Table) -> str:
             cells.append(rf"\boldmath{cell}\unboldmath" if name in made.best[expert] else cell)
         lines.append(" & ".join([_escaped(name), *cells]) + r" \\")
     return "\n".join([*lines, r"\hline", r"\end{tabular}"]) + "\n"
+
+
+def agreement_words(scores: Sequence[Scores], made: Table) -> str:
+    """Whether the experts of a table agree, in Markdown; only models that each of them scored."""
+    shared = [s for s in scores if all(made.metric in s.row.get(e, {}) for e in made.experts)]
+    values = {e: {s.name: s.row[e][made.metric] for s in shared} for e in made.experts}
+    return in_words(agreement(values, made.metric), made.metric)
+
+
+def reconstructions(scores: Sequence[Scores]) -> str:
+    """Reconstruction measures of the models that have them, in Markdown; "" where none has.
+
+    Raises:
+        UserError: they were measured on different test images.
+    """
+    there = [(s.name, s.reconstruction) for s in scores if s.reconstruction]
+    if not there:
+        return ""
+    first = there[0]
+    for name, found in there:
+        for fact in ("n", "indices"):
+            if found["facts"][fact] != first[1]["facts"][fact]:
+                raise UserError(
+                    f"{first[0]} and {name} reconstructed different test images ({fact}); "
+                    "score one of them again"
+                )
+    metrics = list(dict.fromkeys(m for _, found in there for m in found["values"]))
+    titles = [RECONSTRUCTION[m][0] if m in RECONSTRUCTION else m for m in metrics]
+    lines = [_line(["Model", *titles]), _line(["---"] + ["---:"] * len(metrics))]
+    for name, found in there:
+        values = [found["values"].get(m) for m in metrics]
+        lines.append(_line([name, *("–" if v is None else f"{v['mean']:.5g}" for v in values)]))
+    return "\n".join(lines) + f"\n\nReconstructions of {first[1]['facts']['n']:,} test images.\n"
 
 
 def _cell(value: Value | None, metric: str) -> str:

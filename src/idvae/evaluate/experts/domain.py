@@ -26,6 +26,7 @@ from idvae.files import atomic_file
 
 WIDTHS = (32, 64, 128, 256)
 WIDTH = WIDTHS[-1]
+TURNS = (0, 90, 180, 270)  # degrees
 
 
 class Domain(nn.Module):
@@ -58,11 +59,11 @@ def default_path(checksum: str) -> Path:
 
 
 def train(
-    images: np.ndarray,
-    labels: np.ndarray | None,
+    images: Any,
     path: str | os.PathLike[str],
     *,
     checksum: str,
+    classes: int | None = None,
     steps: int = 2000,
     batch: int = 128,
     seed: int = 0,
@@ -72,10 +73,11 @@ def train(
     """Train the expert of a set and write it.
 
     Args:
-        images: uint8, the training split, shape (N, H, W, C), indexable by arrays.
-        labels: classes, int, shape (N,); None or another shape trains on rotations.
+        images: the training split: len(), gather(indices) → uint8 (k, H, W, C) and, where there
+            are classes, labels(indices) → int (k,).
         path: the .safetensors file to write.
         checksum: of the data, kept with the weights.
+        classes: how many; None, or one, trains on rotations.
         steps, batch, seed, device: of the training.
         on_step: called with each step and its loss.
 
@@ -88,34 +90,34 @@ def train(
     """
     if len(images) < 100:
         raise UserError(f"{len(images)} images are too few to train an expert; 100 is the least")
-    usable = labels is not None and labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer)
-    task = "classes" if usable and len(np.unique(labels)) > 1 else "rotations"
-    if task == "rotations" and images.shape[1] != images.shape[2]:
-        raise UserError(f"images {images.shape[1:3]} are not square, so none can be rotated")
-    classes = int(labels.max()) + 1 if task == "classes" else 4
+    task = "classes" if classes and classes > 1 else "rotations"
+    shape = images.gather([0]).shape
+    if task == "rotations" and shape[1] != shape[2]:
+        raise UserError(f"images {shape[1:3]} are not square, so none can be rotated")
+    answers = classes if task == "classes" and classes else len(TURNS)
     held_out = max(10, len(images) // 10)
     known = len(images) - held_out
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(images))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = Domain(classes).to(device)
+        network = Domain(answers).to(device)
     network.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=max(steps, 2))
     for step in range(steps):
         picked = order[np.sort(rng.integers(0, known, batch))]
-        x, y = _batch(images, labels, picked, task, rng, device)
+        x, y = _batch(images, picked, task, rng, device)
         loss = F.cross_entropy(network(x)[1], y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
         on_step(step + 1, loss.item())
-    accuracy = _accuracy(network.eval(), images, labels, np.sort(order[known:]), task, device)
+    accuracy = _accuracy(network.eval(), images, np.sort(order[known:]), task, device)
     facts = {
         "task": task,
-        "classes": classes,
+        "classes": answers,
         "steps": steps,
         "seed": seed,
         "checksum": checksum,
@@ -126,17 +128,12 @@ def train(
 
 
 def _batch(
-    images: np.ndarray,
-    labels: np.ndarray | None,
-    picked: np.ndarray,
-    task: str,
-    rng: np.random.Generator,
-    device: str,
+    images: Any, picked: np.ndarray, task: str, rng: np.random.Generator, device: str
 ) -> tuple[Tensor, Tensor]:
-    x = _input(torch.from_numpy(np.ascontiguousarray(images[picked])).to(device))
-    if task == "classes" and labels is not None:
-        return x, torch.from_numpy(labels[picked].astype(np.int64)).to(device)
-    turns = torch.from_numpy(rng.integers(0, 4, len(x)))
+    x = _input(torch.from_numpy(images.gather(picked)).to(device))
+    if task == "classes":
+        return x, torch.from_numpy(images.labels(picked)).long().to(device)
+    turns = torch.from_numpy(rng.integers(0, len(TURNS), len(x)))
     x = torch.stack([image.rot90(int(k), (1, 2)) for image, k in zip(x, turns, strict=True)])
     return x.contiguous(memory_format=torch.channels_last), turns.to(device)
 
@@ -148,19 +145,14 @@ def _input(images: Tensor) -> Tensor:
 
 
 def _accuracy(
-    network: nn.Module,
-    images: np.ndarray,
-    labels: np.ndarray | None,
-    held_out: np.ndarray,
-    task: str,
-    device: str,
+    network: nn.Module, images: Any, held_out: np.ndarray, task: str, device: str
 ) -> float:
     rng = np.random.default_rng(0)
     right = 0
     with torch.no_grad():
         for start in range(0, len(held_out), 256):
             part = held_out[start : start + 256]
-            x, y = _batch(images, labels, part, task, rng, device)
+            x, y = _batch(images, part, task, rng, device)
             right += int((network(x)[1].argmax(1) == y).sum())
     return right / len(held_out)
 

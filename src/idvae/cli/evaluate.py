@@ -1,0 +1,268 @@
+"""`idvae evaluate`: score a generator's images against real ones by a battery of experts."""
+
+import os
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idvae.cli.parser import Parser
+from idvae.errors import UserError
+
+if TYPE_CHECKING:
+    from idvae.evaluate.scores import Scores
+
+METRICS = "fd,kid,precision,recall,density,coverage,is"
+
+
+def run(argv: Sequence[str]) -> None:
+    """Score, print, and write scores.json."""
+    options = _parser().parse_args(argv)
+    experts, metrics = _listed(options.experts), _listed(options.metrics)
+    value_range, weights = _range(options.range), _weights(options.weights)
+    out = _out(options)
+    if out.exists() and not options.overwrite:
+        raise UserError(f"{out} exists already; choose another --out or pass --overwrite")
+    for name in ("n", "reference_n"):
+        if (value := getattr(options, name)) is not None and value < 2:
+            raise UserError(f"--{name.replace('_', '-')} {value} is out of range; it is at least 2")
+
+    from idvae.evaluate.battery import evaluate
+
+    with _group() as rank, _announcing(rank == 0) as announce:
+        model, images = _images(options)
+        reference = _reference(options.reference, model)
+        real: Any = not options.no_true_data
+        if options.true_data is not None:
+            real = options.true_data
+        scores = evaluate(
+            images,
+            reference,
+            experts=experts,
+            metrics=metrics,
+            n=options.n,
+            reference_n=options.reference_n,
+            repeats=options.repeats,
+            seed=options.seed,
+            name=options.name or Path(options.images).resolve().name,
+            weights=weights,
+            value_range=value_range,
+            device=options.device,
+            true_data=real,
+            announce=announce,
+        )
+        if model is not None and rank == 0:
+            scores.reconstruction = _reconstruction(model, options, experts, weights, announce)
+        if rank == 0:
+            scores.save(out)
+            _print(scores, out)
+
+
+def _parser() -> Parser:
+    parser = Parser("evaluate", "Score images against real ones by a battery of experts.")
+    parser.add_argument("images", metavar="IMAGES", help="a run, a folder, or FILE.npz or .npy")
+    parser.add_argument(
+        "--reference",
+        metavar="DATA",
+        help="the real side: a prepared set, a folder, images in .npz, or an .npz of mu and sigma; "
+        "for a run, the set that it was trained on",
+    )
+    parser.add_argument(
+        "--experts",
+        default="lite0,lite1,lite2",
+        help="NAME, NAME@SIZE or NAME=FILE, joined by commas; see idvae experts list",
+    )
+    parser.add_argument("--metrics", default=METRICS, help="joined by commas; also fd_infinity")
+    parser.add_argument("-n", type=int, help="images a draw; 10,000 where there are as many")
+    parser.add_argument("--reference-n", type=int, default=50_000, help="most real images")
+    parser.add_argument("--repeats", type=int, default=5, help="fresh draws, or disjoint subsets")
+    parser.add_argument("--seed", type=int, default=0, help="of draws and choices")
+    parser.add_argument("--name", help="as in tables; the name of IMAGES if not given")
+    parser.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="the weight file of an expert; may be given several times",
+    )
+    parser.add_argument(
+        "--range", metavar="LOW,HIGH", help="black and white of images that are floats"
+    )
+    parser.add_argument("--true-data", metavar="PLACE", help="real images for the floor's row")
+    parser.add_argument("--no-true-data", action="store_true", help="leave the floor's row out")
+    parser.add_argument(
+        "--perceptual", action="store_true", help="also reconstructions as the experts see them"
+    )
+    parser.add_argument("--step", type=int, help="which checkpoint of a run; the newest if none")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+    parser.add_argument("--out", help="scores.json in the run, or here, if not given")
+    parser.add_argument("--overwrite", action="store_true", help="replace --out if it is there")
+    return parser
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _range(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UserError(f"--range {text}: it is LOW,HIGH, such as --range=-1,1") from error
+    if not low < high:
+        raise UserError(f"--range {text}: the first number is the lower one")
+    return low, high
+
+
+def _weights(pairs: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for pair in pairs:
+        name, equals, path = pair.partition("=")
+        if not equals or not name or not path:
+            raise UserError(f"--weights {pair}: it is NAME=PATH, such as fid15=inception.pth")
+        found[name] = path
+    return found
+
+
+def _is_run(place: str) -> bool:
+    return (Path(place) / "config.yaml").is_file()
+
+
+def _out(options: Namespace) -> Path:
+    if options.out is not None:
+        return Path(options.out)
+    return Path(options.images) / "scores.json" if _is_run(options.images) else Path("scores.json")
+
+
+def _images(options: Namespace) -> tuple[Any, Any]:
+    """The model of a run or None, and what to score."""
+    if not _is_run(options.images):
+        if options.step is not None:
+            raise UserError(f"--step belongs to a run; {options.images} is none")
+        return None, options.images
+    from idvae.evaluate.images import Sampler
+    from idvae.model import load
+
+    model = load(options.images, options.step, options.device)
+    if model.is_points:
+        raise UserError(
+            f"{options.images} makes points, which experts do not look at; its training has "
+            "printed the modes it covers"
+        )
+    return model, Sampler(model.sample_batches, options.images)
+
+
+def _reference(name: str | None, model: Any) -> Any:
+    """A prepared set, or a place of images or moments."""
+    if name is None:
+        if model is None:
+            raise UserError("say what real images are: --reference DATA; see idvae data list")
+        from idvae.api import data_of
+
+        return data_of(model.run)
+    path = Path(name)
+    is_place = path.suffix in (".npz", ".npy") or path.is_dir()
+    if is_place and not (path / "meta.json").is_file():
+        return name
+    from idvae import data
+
+    return data.resolve(name)
+
+
+def _reconstruction(
+    model: Any,
+    options: Namespace,
+    experts: Sequence[str],
+    weights: dict[str, str],
+    announce: Callable[[str, int], Callable[[int], None]],
+) -> dict[str, Any] | None:
+    if not model.method.reconstructs:
+        return None
+    from idvae.api import data_of
+    from idvae.evaluate.experts import open_experts
+    from idvae.evaluate.reconstruct import TEST_N, reconstruction
+
+    prepared = data_of(model.run)
+    test = prepared.split("test")
+    opened = []
+    if options.perceptual:
+        opened = open_experts(
+            experts, weights=weights, checksum=prepared.checksum, device=options.device
+        )
+    report = announce("reconstructions", min(len(test), TEST_N))
+    return reconstruction(test, model.reconstruct, experts=opened, progress=report)
+
+
+def _print(scores: "Scores", out: Path) -> None:
+    for warning in scores.warnings:
+        print(f"idvae: warning: {warning}", file=sys.stderr)
+    for label, row in (("True Data", scores.true_data), (scores.name, scores.row)):
+        for expert, metrics in row.items():
+            cells = [
+                f"{metric} {value.mean:.4g}" + (f"±{value.sd:.2g}" if value.sd is not None else "")
+                for metric, value in metrics.items()
+            ]
+            print(f"{label}  {expert}  {'  '.join(cells)}")
+    if scores.reconstruction:
+        values = scores.reconstruction["values"]
+        cells = [f"{metric} {value['mean']:.5g}" for metric, value in values.items()]
+        print(f"{scores.name}  reconstruction  {'  '.join(cells)}")
+    print(f"wrote {out}")
+
+
+@contextmanager
+def _group() -> Iterator[int]:
+    """The group of processes that torchrun started, if it did; yields the rank."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield 0
+        return
+    import torch.distributed as dist
+
+    dist.init_process_group("gloo")
+    try:
+        yield dist.get_rank()
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def _announcing(shown: bool) -> Iterator[Callable[[str, int], Callable[[int], None]]]:
+    """What tells how far work is: a bar on a terminal, plain lines elsewhere."""
+    if not shown:
+        yield lambda what, total: lambda done: None
+    elif sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bars:
+
+            def announce(what: str, total: int) -> Callable[[int], None]:
+                task = bars.add_task(what, total=total)
+                return lambda done: bars.advance(task, done)
+
+            yield announce
+    else:
+        yield _lines
+
+
+def _lines(what: str, total: int) -> Callable[[int], None]:
+    began = last = time.monotonic()
+    done = 0
+
+    def report(more: int) -> None:
+        nonlocal done, last
+        done += more
+        now = time.monotonic()
+        if now - last < 10 and done < total:  # a log file needs no more
+            return
+        last = now
+        rate = done / max(now - began, 1e-9)
+        left = (total - done) / rate
+        print(f"{what}: {done:,}/{total:,}  {rate:,.1f} images/s  {left:,.0f} s left", flush=True)
+
+    return report

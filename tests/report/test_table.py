@@ -1,0 +1,149 @@
+import subprocess
+import sys
+
+import pytest
+
+from idvae.errors import UserError
+from idvae.evaluate.scores import Scores, Value
+from idvae.report import table as module
+from idvae.report.agreement import agreement, in_words, kendall, overlap
+from idvae.report.table import agreement_words, as_csv, latex, markdown, reconstructions, table
+
+# The paper's Table 1, CIFAR10.
+PAPER = {
+    "True Data": [(3.16, 0.06), (7.41, 0.82), (26.17, 1.44)],
+    "IDVAE": [(23.48, 0.15), (28.15, 0.39), (105.45, 0.79)],
+    "IDVAE(R)": [(43.38, 0.15), (49.9, 0.85), (191.32, 5.88)],
+    "VAE-GAN": [(27.04, 0.12), (33.12, 0.73), (139.95, 2.71)],
+    "VAE": [(85.74, 0.3), (130.38, 3.47), (626.67, 8.61)],
+    "AGE": [(32.19, 0.3), (29.3, 0.54), (122.43, 2.61)],
+    "α-GAN": [(20.61, 0.12), (27.87, 0.7), (121.88, 3.09)],
+}
+EXPERTS = ("fid15", "fid16", "frd")
+
+
+def row(name):
+    return {
+        e: {"fd": Value(mean, sd, (mean,))}
+        for e, (mean, sd) in zip(EXPERTS, PAPER[name], strict=True)
+    }
+
+
+def paper():
+    floor = row("True Data")
+    return [Scores(name, {"n": 1}, row(name), floor) for name in PAPER if name != "True Data"]
+
+
+def test_the_paper_s_table_has_its_best_and_its_ties_marked():
+    made = table(paper())
+    assert list(made.rows) == list(PAPER)
+    assert made.best == {
+        "fid15": {"α-GAN"},
+        "fid16": {"α-GAN", "IDVAE"},  # 27.87±0.7 and 28.15±0.39 overlap
+        "frd": {"IDVAE"},
+    }
+    text = markdown(made)
+    assert "| True Data | 3.16±0.06 | 7.41±0.82 | 26.17±1.44 |" in text
+    assert "| IDVAE | 23.48±0.15 | **28.15±0.39** | **105.45±0.79** |" in text
+    assert "lower is better" in text
+
+
+def test_csv_holds_every_digit():
+    lines = as_csv(table(paper())).splitlines()
+    assert lines[0] == "model,expert,metric,mean,sd,best"
+    assert lines[1] == "True Data,fid15,fd,3.16,0.06,0"
+    assert "IDVAE,frd,fd,105.45,0.79,1" in lines
+    assert len(lines) == 1 + 7 * 3
+
+
+def test_latex_is_a_tabular_with_escaped_names():
+    scores = paper()
+    scores[0].name = "A_B & 50%"
+    text = latex(table(scores))
+    assert text.startswith(r"\begin{tabular}{lrrr}")
+    assert r"A\_B \& 50\%" in text
+    assert r"\boldmath$105.45\pm 0.79$\unboldmath \\" in text
+    assert text.count(r"\\") == 8
+
+
+def test_more_is_better_where_it_is():
+    def of(name, value):
+        return Scores(name, {}, {"lite0": {"coverage": Value(value, 0.01, (value,))}})
+
+    made = table([of("a", 0.5), of("b", 0.9), of("c", 0.89)], "coverage")
+    assert made.best == {"lite0": {"b", "c"}}
+    assert "higher is better" in markdown(made)
+
+
+def test_a_missing_value_and_a_missing_deviation_are_shown_as_such():
+    a = Scores("a", {}, {"x": {"fd": Value(1.0, None, (1.0,))}, "y": {"fd": Value(2.0, 0.1, ())}})
+    b = Scores("b", {}, {"x": {"fd": Value(3.0, None, (3.0,))}})
+    text = markdown(table([a, b]))
+    assert "| a | **1.00** | **2.00±0.10** |" in text
+    assert "| b | 3.00 | – |" in text
+
+
+def test_mistakes_are_told():
+    with pytest.raises(UserError, match="nothing to compare"):
+        table([])
+    with pytest.raises(UserError, match="unknown metric"):
+        table(paper(), "fid")
+    with pytest.raises(UserError, match="no expert gave kid"):
+        table(paper(), "kid")
+    with pytest.raises(UserError, match="two scores have the name 'VAE'"):
+        table([*paper(), *[s for s in paper() if s.name == "VAE"]])
+    other = paper()
+    other[1].facts = {"n": 2}
+    with pytest.raises(UserError, match="n: 1 and 2"):
+        table(other)
+    assert table(other, ignore=["n"])
+
+
+def test_the_paper_s_disputes_are_found_and_told():
+    scores = paper()
+    values = {e: {s.name: s.row[e]["fd"] for s in scores} for e in EXPERTS}
+    found = agreement(values)
+    assert found.rankings["fid15"][:2] == ("α-GAN", "IDVAE")
+    assert found.rankings["frd"][0] == "IDVAE"
+    disputed = {(d.one, d.other): d for d in found.disputes}
+    # Section 5.1: VAE-GAN is better than AGE by fid15 alone.
+    dispute = disputed["VAE-GAN", "AGE"]
+    assert (dispute.for_one, dispute.for_other) == (("fid15",), ("fid16", "frd"))
+    words = in_words(found)
+    assert "fid15 holds VAE-GAN better than AGE; fid16 and frd the reverse." in words
+    assert agreement_words(scores, table(scores)) == words
+    assert "One expert alone" in in_words(agreement({"fid15": values["fid15"]}))
+    assert "no pair" in in_words(agreement({"a": values["frd"], "b": values["frd"]}))
+
+
+def test_kendall_s_tau():
+    stats = pytest.importorskip("scipy.stats")
+    x, y = [1, 2, 2, 4, 5, 6.5], [2, 1, 3, 3, 9, 4]
+    assert kendall(x, y) == pytest.approx(stats.kendalltau(x, y).statistic)
+    assert kendall([1, 2, 3], [3, 2, 1]) == -1
+    assert kendall([1, 1, 1], [3, 2, 1]) is None
+
+
+def test_ties_are_overlaps_of_deviations():
+    assert overlap(Value(1.0, 0.3, ()), Value(1.5, 0.2, ()))
+    assert not overlap(Value(1.0, 0.3, ()), Value(1.6, 0.2, ()))
+    assert not overlap(Value(1.0, None, ()), Value(1.1, None, ()))
+
+
+def test_reconstructions_of_the_same_images_stand_side_by_side():
+    def of(name, error, indices="x"):
+        facts = {"n": 10_000, "indices": indices, "experts": {}}
+        values = {"squared_error": {"mean": error, "standard_error": 0.1}}
+        return Scores(name, {}, {}, reconstruction={"facts": facts, "values": values})
+
+    text = reconstructions([of("a", 1.5), of("b", 2.5), Scores("c", {}, {})])
+    assert "| a | 1.5 |\n| b | 2.5 |" in text
+    assert "10,000 test images" in text
+    assert reconstructions([Scores("c", {}, {})]) == ""
+    with pytest.raises(UserError, match="different test images"):
+        reconstructions([of("a", 1), of("b", 2, "y")])
+
+
+def test_tables_need_no_torch():
+    code = f"import sys, {module.__name__}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
