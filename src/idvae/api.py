@@ -86,12 +86,13 @@ def start(chosen: Settings, prepared: PreparedSet, out: Path, overwrite: bool) -
         },
     }
     trainer = Trainer(Run(out, config), chosen, prepared)
-    trainer.run = Run.create(out, config, overwrite)
-    trainer.run.config["parameters"] = {
+    config["parameters"] = {
         name: sum(p.numel() for p in network.parameters())
         for name, network in trainer.method.named_children()
     }
-    trainer.run.write_config()
+    if trainer.is_first:
+        trainer.run = Run.create(out, config, overwrite)
+    trainer.fabric.barrier()
     return trainer
 
 
@@ -118,7 +119,8 @@ def resume(path: Path, changes: Mapping[str, Any]) -> Any:
             f"{path} has reached its {chosen.train.steps} steps; pass more with --steps to go on"
         )
     run.config["options"] = chosen.options()
-    run.write_config()
+    if trainer.is_first:
+        run.write_config()
     return trainer
 
 

@@ -75,7 +75,7 @@ class Trainer:
         """
         config = self.config
         self.method.train()
-        if config.tensorboard:
+        if config.tensorboard and self.is_first:
             self.board = _tensorboard(self.run)
         clock, since = time.perf_counter(), self.step
         feed = batches.prefetched(self._rows, self.step, config.steps)
@@ -84,16 +84,17 @@ class Trainer:
                 self._train_step(rows, generator)
                 if self.step % config.log_every == 0 or self.step == config.steps:
                     row = self._log_row(self.step - since, time.perf_counter() - clock)
-                    self.run.append_metrics(row)
-                    if self.board is not None:
-                        self._to_board(row)
-                    on_log(self.step, row)
+                    if self.is_first:
+                        self.run.append_metrics(row)
+                        if self.board is not None:
+                            self._to_board(row)
+                        on_log(self.step, row)
                     clock, since = time.perf_counter(), self.step
                 if config.grid_every and self.step % config.grid_every == 0:
                     self.draw_grids()
                 if self.step % config.save_every == 0 and self.step < config.steps:
                     self.save()
-                if stopped.is_set():
+                if self._any(stopped.is_set()):
                     break
             feed.close()
             self._check_finite()
@@ -101,6 +102,17 @@ class Trainer:
             if config.grid_every and self.step % config.grid_every:
                 self.draw_grids()
         return self.step == config.steps
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes what a run holds: it, of all that train together."""
+        return self.fabric.is_global_zero
+
+    def _any(self, flag: bool) -> bool:
+        """Whether the flag is set on any process, so that all stop at the same step."""
+        if self.fabric.world_size == 1:
+            return flag
+        return bool(self.fabric.all_reduce(torch.tensor(float(flag)), reduce_op="max") > 0)
 
     def _rows(self, step: int) -> tuple[tuple[np.ndarray, np.ndarray | None], torch.Generator]:
         """What the thread prepares: the images of a step as bytes, and its source of noise."""
@@ -196,6 +208,9 @@ class Trainer:
 
     def _log_row(self, steps: int, seconds: float) -> dict[str, Any]:
         self._check_finite()
+        if self.fabric.world_size > 1:
+            for name, total in self.sums.items():
+                self.sums[name] = self.fabric.all_reduce(total, reduce_op="sum")
         images = steps * self.config.batch_size * self.fabric.world_size
         row: dict[str, Any] = {"step": self.step}
         row |= {name: float(total / count) for name, (total, count) in self.sums.items()}
@@ -214,7 +229,7 @@ class Trainer:
     @torch.no_grad()
     def draw_grids(self) -> None:
         """Samples of fixed codes, and reconstructions of fixed images of the validation split."""
-        if not self.fabric.is_global_zero:
+        if not self.is_first:
             return
         held_out = self.data.split("validation" if self.data.counts["validation"] else "train")
         self.method.eval()
@@ -262,7 +277,7 @@ class Trainer:
     def save(self) -> None:
         """Write a checkpoint of this step, unless a number in it is not finite."""
         self._check_finite()
-        if self.fabric.is_global_zero:
+        if self.is_first:
             average = self.average and checkpoints.on_cpu(self.average.state_dict())
             checkpoint = checkpoints.Checkpoint(
                 self.step,
@@ -281,9 +296,11 @@ class Trainer:
             UserError: the checkpoint cannot be used.
         """
         folder = self._checkpoint_folder
-        checkpoints.remove_unfinished(folder)
+        if self.is_first:
+            checkpoints.remove_unfinished(folder)
+            self.run.rewind_metrics(max(checkpoints.steps(folder), default=0))
+        self.fabric.barrier()
         if not checkpoints.steps(folder):
-            self.run.rewind_metrics(0)
             return
         saved = checkpoints.load(folder, self.settings.method)
         where = folder / f"{saved.step:08d}"
@@ -294,7 +311,6 @@ class Trainer:
                 raise UserError(f"{where} holds no averaged decoder; train without --ema")
             checkpoints.load_weights(self.average, saved.average, where)
         self.step = saved.step
-        self.run.rewind_metrics(saved.step)
 
 
 def build_method(settings: Settings, shape: DataShape, seed: int) -> Method:

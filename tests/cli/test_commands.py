@@ -35,7 +35,8 @@ def folder(data_root, tmp_path_factory):
     place = tmp_path_factory.mktemp("work")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        assert main(["train", "idvae", "--data", "digits-16", "--out", "run", *TINY]) == 0
+        longer = ["--steps", "60", "--grid-every", "40"]
+        assert main(["train", "idvae", "--data", "digits-16", "--out", "run", *TINY, *longer]) == 0
         data.prepare("gaussians-ring", n=500, set_name="ring-tiny")
         points = ["train", "idvae", "--data", "ring-tiny", "--out", "points", "--steps", "4"]
         assert main([*points, "--batch-size", "8"]) == 0
@@ -50,9 +51,9 @@ def inside(folder, monkeypatch):
 def test_a_run_holds_what_it_should():
     files = {str(p.relative_to("run")) for p in Path("run").rglob("*") if p.is_file()}
     assert {"config.yaml", "metrics.jsonl", "curves.png"} <= files
-    assert "samples/00000004.png" in files
-    assert "reconstructions/00000002.png" in files
-    assert "checkpoints/00000004/model.safetensors" in files
+    assert "samples/00000060.png" in files
+    assert "reconstructions/00000040.png" in files
+    assert "checkpoints/00000060/model.safetensors" in files
     assert not [f for f in files if f.endswith((".pt", ".pth", ".pkl"))]
 
 
@@ -171,7 +172,7 @@ def test_the_options_of_a_method_are_explained(capsys):
 
 def test_a_signal_saves_and_says_how_to_go_on(data_root):
     command = [sys.executable, "-m", "idvae", "train", "idvae", "--data", "digits-16"]
-    command += ["--out", "stopped", "--steps", "100000", "--log-every", "5", *TINY[4:]]
+    command += ["--out", "stopped", "--steps", "100000", "--log-every", "5", *TINY[6:]]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     while not Path("stopped/metrics.jsonl").exists() and process.poll() is None:
         time.sleep(0.05)

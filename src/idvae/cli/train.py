@@ -1,5 +1,6 @@
 """`idvae train`: start a run, or go on with one."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,8 @@ def _start(method: str, flags: list[str]) -> int:
     if options.data is None:
         raise UserError("say which set to train on: --data NAME; see idvae data list")
     out = options.out or Path("runs") / f"{method}-{Path(options.data).name}"
-    if out.exists() and not options.overwrite and (out.is_file() or any(out.iterdir())):
+    first = os.environ.get("RANK", "0") == "0"  # the others would find what it made
+    if first and out.exists() and not options.overwrite and (out.is_file() or any(out.iterdir())):
         raise UserError(
             f"{out} exists already; go on with --resume {out}, choose another --out, "
             "or pass --overwrite"
@@ -99,6 +101,9 @@ def _help(method: str) -> str:
 def _fit(trainer: Any) -> int:
     from idvae.cli.training_report import finish, watch
 
+    if not trainer.is_first:  # one process of several speaks
+        trainer.fit()
+        return 0
     run = trainer.run
     total = sum(p.numel() for p in trainer.method.parameters())
     print(

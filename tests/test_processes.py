@@ -1,0 +1,75 @@
+"""Several processes train as one with the whole batch would."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from idvae import api, checkpoints, data
+
+OPTIONS = {
+    "steps": 20, "width": 16, "z_dim": 3, "log_every": 5, "save_every": 10, "grid_every": 0,
+    "ema": 0.9, "threads": 1, "precision": "64",
+}  # fmt: skip
+
+START = """
+import sys
+from idvae import batches, loop
+from idvae.methods.method import Method
+
+# The noise of the whole batch, of which each process takes its part: what one process would draw.
+whole = Method.draw_noise
+def part(self, n, generator):
+    rank = int(sys.argv[1])
+    shared = batches.generator_for(0, batches.NOISE, part.step, 0)
+    part.step += 1
+    return {name: t[rank * n : (rank + 1) * n] for name, t in whole(self, 2 * n, shared).items()}
+part.step = 0
+Method.draw_noise = part
+from idvae.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def start_two(arguments, port):
+    """Two processes on this machine, as torchrun starts them."""
+    processes = []
+    for rank in range(2):
+        environment = os.environ | {
+            "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GROUP_RANK": "0",
+            "TORCHELASTIC_RUN_ID": "test",
+        }  # fmt: skip
+        command = [sys.executable, "-c", START, str(rank), *arguments]
+        processes.append(
+            subprocess.Popen(
+                command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
+        )
+    outputs = [p.communicate(timeout=120)[0].decode() for p in processes]
+    assert [p.returncode for p in processes] == [0, 0], outputs
+    return outputs
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no distributed here")
+def test_two_processes_equal_one_with_the_whole_batch(data_root, tmp_path):
+    data.prepare("gaussians-ring", n=500, set_name="ring-two")
+    one = api.train("idvae", "ring-two", tmp_path / "one", **OPTIONS, batch_size=16)
+    flags = [f"--{k.replace('_', '-')}={v}" for k, v in OPTIONS.items()]
+    # The recipes do not count: api.train above started from them too.
+    out = str(tmp_path / "two")
+    command = ["train", "idvae", "--data", "ring-two", "--out", out, "--batch-size=8", *flags]
+    outputs = start_two(command, port=29_613)
+    assert "steps 0 to 20" in outputs[0]
+    assert outputs[1] == "" or "steps 0" not in outputs[1]
+    a, b = (
+        checkpoints.load(Path(p) / "checkpoints", "idvae") for p in (one.path, tmp_path / "two")
+    )
+    for name, value in a.model.items():
+        torch.testing.assert_close(b.model[name], value, rtol=0, atol=1e-6)
+    rows = (one.metrics(), api.Run.open(tmp_path / "two").metrics())
+    assert [r["step"] for r in rows[0]] == [r["step"] for r in rows[1]] == [5, 10, 15, 20]
+    assert rows[1][-1]["loss_dis"] == pytest.approx(rows[0][-1]["loss_dis"], abs=1e-6)
