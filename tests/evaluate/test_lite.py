@@ -34,14 +34,14 @@ def centre(image):
 
 
 @pytest.mark.parametrize("name", ["lite0", "lite1", "lite2"])
-def test_known_photographs_get_their_imagenet_class(name):
+def test_known_photographs_get_their_imagenet_class(name, batches_of_two):
     photos = photographs()
     output = open_expert(name)([centre(image) for image, _ in photos])
     assert output.features.shape == (2, 1280)
     assert output.logits.argmax(1).tolist() == [right for _, right in photos]
 
 
-def test_folding_the_batch_norms_changes_nothing():
+def test_folding_the_batch_norms_changes_nothing(batches_of_two):
     expert = open_expert("lite0@64")
     network = build("lite0", 64).eval()
     network.load_state_dict(load_state(packaged("lite0")))
@@ -78,7 +78,7 @@ def test_features_do_not_depend_on_the_batch_the_order_the_grouping_or_the_threa
         torch.set_num_threads(threads)
 
 
-def test_mixed_sizes_and_grey_images_are_taken():
+def test_mixed_sizes_and_grey_images_are_taken(batches_of_two):
     expert = open_expert("lite0@32")
     rng = np.random.default_rng(0)
     a, b = (rng.integers(0, 256, (s, s + 3, 1), np.uint8) for s in (20, 60))
