@@ -4,6 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ class Trainer:
             self.board = _tensorboard(self.run)
         clock, since = time.perf_counter(), self.step
         feed = batches.prefetched(self._rows, self.step, config.steps)
-        with stop_signals() as stopped:
+        with stop_signals() as stopped, closing(feed):
             for rows, generator in feed:
                 self._train_step(rows, generator)
                 if self.step % config.log_every == 0 or self.step == config.steps:
@@ -96,8 +97,6 @@ class Trainer:
                     self.save()
                 if self._any(stopped.is_set()):
                     break
-            feed.close()
-            self._check_finite()
             self.save()
             if config.grid_every and self.step % config.grid_every:
                 self.draw_grids()

@@ -19,6 +19,9 @@ COMMANDS = {
     "sample": ("sample", "draw images from a run"),
     "reconstruct": ("reconstruct", "encode and decode real images"),
     "interpolate": ("interpolate", "walk between the codes of real images"),
+    "evaluate": ("evaluate", "score images against real ones by a battery of experts"),
+    "compare": ("compare", "put scores into one table, and say where experts disagree"),
+    "experts": ("experts", "list the experts, fetch their weights, or train one"),
 }
 
 

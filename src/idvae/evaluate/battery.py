@@ -242,7 +242,7 @@ def _moments(reference: Any, experts: Sequence[AnyExpert]) -> Reference | None:
 def _real_sides(
     reference: Any, most: int, n: int, seed: int, value_range: Range | None
 ) -> tuple[Source, Source | None]:
-    if not hasattr(reference, "split"):
+    if not _is_prepared(reference):
         return open_images(reference, value_range), None
     if getattr(reference, "kind", "images") == "points":
         raise UserError(f"{reference.name} holds points; experts look at images")
@@ -258,13 +258,17 @@ def _real_sides(
     return real, Subset(whole, others, f"{reference.name}, held-out images")
 
 
+def _is_prepared(reference: Any) -> bool:
+    return hasattr(reference, "split") and not isinstance(reference, str)
+
+
 def _draw_size(n: int | None, source: Source, reference: Any) -> int:
     if n is not None:
         return n
     limits = [10_000]
     if source.count is not None:
         limits.append(source.count)
-    if hasattr(reference, "split"):
+    if _is_prepared(reference):
         limits.append((len(reference.split("train")) + len(reference.split("test"))) // 2)
     return max(2, min(limits))
 
