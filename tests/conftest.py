@@ -15,3 +15,11 @@ def data_root(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IDVAE_DATA", str(root))
         yield root
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Every test starts from the same randomness of torch, in whatever order tests run."""
+    import torch
+
+    torch.manual_seed(0)

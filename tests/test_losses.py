@@ -85,3 +85,52 @@ def test_losses_are_computed_in_float32_from_half_precision(dtype):
     assert losses.recons(x, torch.zeros_like(x)).dtype == torch.float32
     assert losses.prior(x, x).dtype == torch.float32
     assert losses.gan(x[:, 0], x[:, 0]).dtype == torch.float32
+
+
+def test_real_fake_is_the_cross_entropy_of_two_batches():
+    real, fake = randn(8), randn(5)
+    expected = -np.log(sigmoid(real)).mean() - np.log(1 - sigmoid(fake)).mean()
+    assert losses.real_fake(real, fake).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_log_ratio_is_the_logit_itself():
+    d = randn(9)
+    expected = (-np.log(sigmoid(d)) + np.log(1 - sigmoid(d))).mean()
+    assert losses.log_ratio(d).item() == pytest.approx(expected, rel=1e-10)
+    assert losses.log_ratio(torch.full((2,), 1e4)) == -1e4
+
+
+def test_pixel_errors_are_a_mean_and_a_sum():
+    x, x_rec = randn(5, 3, 4, 4), randn(5, 3, 4, 4)
+    error = (x - x_rec).numpy()
+    assert losses.absolute(x, x_rec).item() == pytest.approx(np.abs(error).mean(), rel=1e-12)
+    np.testing.assert_allclose(losses.squared(x, x_rec), (error**2).sum((1, 2, 3)), rtol=1e-12)
+    torch.testing.assert_close(losses.squared(x, x_rec).mean(), 2 * losses.recons(x, x_rec))
+
+
+def test_divergence_is_the_prior_loss_of_each_item():
+    mu, logvar = randn(6, 7), randn(6, 7)
+    assert losses.divergence(mu, logvar).shape == (6,)
+    torch.testing.assert_close(losses.divergence(mu, logvar).mean(), losses.prior(mu, logvar))
+
+
+def test_exp_elbo_averages_after_the_exponential():
+    rec, kl = randn(6).square(), randn(6).square()
+    expected = np.exp(-2 * (0.3 * rec.numpy() + 4.0 * kl.numpy())).mean()
+    assert losses.exp_elbo(rec, kl, 0.3, 4.0).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_batch_divergence_is_of_the_normal_that_fits_the_batch():
+    z = 0.3 + 2.0 * randn(50, 4)
+    q = Normal(z.mean(0), z.std(0, correction=0))
+    p = Normal(torch.zeros(4).double(), torch.ones(4).double())
+    torch.testing.assert_close(
+        losses.batch_divergence(z), kl_divergence(q, p).mean(), rtol=1e-12, atol=0
+    )
+    assert torch.isfinite(losses.batch_divergence(torch.ones(5, 3)))
+
+
+def test_cosine_is_zero_for_equal_directions_and_divided_by_the_dimensions():
+    z = randn(6, 4)
+    assert losses.cosine(z, 3 * z).item() == pytest.approx(0.0, abs=1e-12)
+    assert losses.cosine(z, -z).item() == pytest.approx(2 / 4, rel=1e-12)

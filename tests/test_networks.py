@@ -80,7 +80,7 @@ def test_running_statistics_come_from_tracked_batches_only(preset):
 
 @pytest.mark.parametrize("preset", ["small", "paper"])
 def test_a_decoder_keeps_statistics_of_prior_and_posterior_apart(preset):
-    decoder = Networks(DataShape(16, 1), NetworkConfig(preset, width=4, z_dim=8)).decoder().train()
+    decoder = Networks(DataShape(16, 1), NetworkConfig(preset, width=8, z_dim=8)).decoder().train()
     z = torch.randn(16, 8)
     decoder(z, track=True)
     prior, posterior = statistics(decoder, 0), statistics(decoder, 1)

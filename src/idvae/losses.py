@@ -93,3 +93,70 @@ def gan(logit_gen: Tensor, logit_rec: Tensor) -> Tensor:
 def dec(gan: Tensor, recons_dis: Tensor, omega: float, lambda_: float) -> Tensor:
     """L_dec [13] = ω L_GAN + λ L_recons^dis."""
     return omega * gan + lambda_ * recons_dis
+
+
+def real_fake(logit_real: Tensor, logit_fake: Tensor) -> Tensor:
+    """−[log D(real) + log(1 − D(fake))]: equation 1 of Goodfellow et al. as D minimises it.
+
+    Args:
+        logit_real, logit_fake: logits of images, or of codes for a code critic, shape (B,).
+    """
+    return -(log_real(logit_real) + log_fake(logit_fake))
+
+
+def log_ratio(logit: Tensor) -> Tensor:
+    """R = −log D + log(1 − D) of Rosca et al. for logits of shape (B,): exactly −logit."""
+    return -_wide(logit).mean()
+
+
+def absolute(x: Tensor, x_rec: Tensor) -> Tensor:
+    """|x − x̃| of data of shape (B, ...), mean over coordinates and batch."""
+    return (_wide(x) - _wide(x_rec)).abs().mean()
+
+
+def squared(x: Tensor, x_rec: Tensor) -> Tensor:
+    """‖x − x̃‖² of each item of data of shape (B, ...), summed over coordinates: shape (B,)."""
+    return (_wide(x) - _wide(x_rec)).square().flatten(1).sum(1)
+
+
+def divergence(mu: Tensor, logvar: Tensor) -> Tensor:
+    """KL(N(μ, σ²) ‖ N(0, I)) of each item, summed over z: shape (B,); its mean is L_prior."""
+    mu, logvar = _wide(mu), _wide(logvar)
+    return 0.5 * (mu.square() + logvar.exp() - 1.0 - logvar).sum(1)
+
+
+def exp_elbo(squared: Tensor, divergence: Tensor, beta_rec: float, beta_neg: float) -> Tensor:
+    """exp(2·ELBO) of fakes, in (0, 1], mean over the batch: Soft-IntroVAE's soft threshold (α = 2).
+
+    Args:
+        squared: s‖x' − Dec(Enc(x'))‖² of each fake, shape (B,).
+        divergence: s·KL(q(z|x') ‖ p(z)) of each fake, shape (B,).
+        beta_rec: weight of the first.
+        beta_neg: weight of the second.
+    """
+    return (-2.0 * (beta_rec * squared + beta_neg * divergence)).exp().mean()
+
+
+def batch_divergence(z: Tensor) -> Tensor:
+    """KL of the normal fitted to a batch of codes against N(0, 1), mean over the dimensions.
+
+    Ulyanov, Vedaldi and Lempitsky: (m² + s²)/2 − log s − 1/2 for the mean m and variance s² that
+    one dimension has over the batch.
+
+    Args:
+        z: codes, shape (B, Z).
+    """
+    z = _wide(z)
+    mean = z.mean(0)
+    # 1e-12: codes that have collapsed to one point keep a finite logarithm.
+    var = (z - mean).square().mean(0).clamp_min(1e-12)
+    return 0.5 * (mean.square() + var - var.log() - 1.0).mean()
+
+
+def cosine(z: Tensor, z_rec: Tensor) -> Tensor:
+    """(1 − cos(z, z̃)) / Z, mean over the batch: AGE's distance of codes of shape (B, Z).
+
+    Divided by Z because the published code averages the products over dimensions too.
+    """
+    cos = F.cosine_similarity(_wide(z), _wide(z_rec), dim=1)
+    return (1.0 - cos).mean() / z.shape[1]

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 _METHODS = {
     "idvae": "idvae:IDVAE",
     "idvae-r": "idvae:IDVAER",
+    "vae": "vae:VAE",
+    "gan": "gan:GAN",
+    "vae-gan": "vae_gan:VAEGAN",
+    "age": "age:AGE",
+    "alpha-gan": "alpha_gan:AlphaGAN",
+    "soft-intro-vae": "soft_intro_vae:SoftIntroVAE",
 }
 
 

@@ -1,0 +1,96 @@
+"""AGE: the encoder is the critic; it compares distributions of codes, not images.
+
+Ulyanov, Vedaldi and Lempitsky, "It Takes (Only) Two: Adversarial Generator-Encoder Networks".
+"""
+
+from dataclasses import dataclass
+
+from torch import Generator, Tensor, no_grad
+from torch.nn import functional as F
+
+from idvae import losses
+from idvae.errors import UserError
+from idvae.methods.method import Method, Update
+from idvae.networks import Networks
+
+
+@dataclass
+class AGEConfig:
+    """Weights of AGE's reconstructions, and its generator's updates.
+
+    Attributes:
+        lambda_: λ, weight of |x − g(e(x))| (a mean over pixels) in the encoder's loss.
+        mu: μ, weight of the cosine distance of z and e(g(z)) (divided by the dimensions of z) in
+            the generator's loss.
+        g_steps: updates of the generator in a step, each with fresh codes.
+    """
+
+    lambda_: float = 10.0
+    mu: float = 1000.0
+    g_steps: int = 2
+
+
+class AGE(Method):
+    """e: trunk and code head, onto the unit sphere; g: decoder. Two networks, no discriminator."""
+
+    name = "age"
+    title = "AGE"
+    source = (
+        "Ulyanov, Vedaldi and Lempitsky, It Takes (Only) Two: Adversarial Generator-Encoder "
+        "Networks"
+    )
+    Config = AGEConfig
+    equations = {
+        "enc": "KL(e(x)) - KL(e(g(z))) + lambda |x - g(e(x))|",
+        "dec": "KL(e(g(z))) + mu (1 - cos(z, e(g(z)))) / Z",
+    }
+    prior = "sphere"
+
+    def __init__(self, nets: Networks, config: AGEConfig) -> None:
+        super().__init__(nets, config)
+        if config.g_steps < 1:
+            raise UserError(f"--g-steps {config.g_steps} is too small; it is at least 1")
+        self.trunk = nets.trunk()
+        self.code = nets.code_head()
+        self.dec = nets.decoder()
+        self.groups = {"enc": ("trunk", "code"), "dec": ("dec",)}
+        self.repeats = {"dec": config.g_steps}
+
+    def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
+        """Codes on the sphere: `z` (n, Z) for the encoder's update, `z_dec` (g_steps, n, Z)."""
+        z_dec = self.draw_prior(self.config.g_steps * n, generator)
+        z_dec = z_dec.unflatten(0, (self.config.g_steps, n))
+        return {"z": self.draw_prior(n, generator), "z_dec": z_dec}
+
+    def step(
+        self, x: Tensor, y: Tensor | None, update: Update, *, z: Tensor, z_dec: Tensor
+    ) -> None:
+        """One update of e against the images of `z`, then one of g for each row of `z_dec`."""
+        with no_grad():
+            x_gen = self.dec(z, y, track=True)
+        update("enc", self.loss_enc(x, y, x_gen))
+        for fresh in z_dec:
+            update("dec", self.loss_dec(fresh, y))
+
+    def loss_enc(self, x: Tensor, y: Tensor | None, x_gen: Tensor) -> Tensor:
+        """e draws the codes of data to the prior and those of fakes, which are data, off it."""
+        codes = self.encode(x, y, track=True)
+        x_rec = self.dec(codes, y, posterior=True, track=True)
+        kl_x = losses.batch_divergence(codes)
+        kl_gen = losses.batch_divergence(self.encode(x_gen, y))
+        recons = losses.absolute(x, x_rec)
+        self.log(kl_x=kl_x, kl_gen=kl_gen, recons=recons)
+        return kl_x - kl_gen + self.config.lambda_ * recons
+
+    def loss_dec(self, z: Tensor, y: Tensor | None) -> Tensor:
+        """g draws the codes of its fakes to the prior, each to the code that it came from."""
+        codes = self.encode(self.dec(z, y), y)
+        match = losses.cosine(z, codes)
+        self.log(match_z=match)
+        return losses.batch_divergence(codes) + self.config.mu * match
+
+    def encode(self, x: Tensor, y: Tensor | None = None, track: bool = False) -> Tensor:
+        return F.normalize(self.code(self.trunk(x, y, track)), dim=1)
+
+    def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
+        return self.dec(z, y, posterior)

@@ -1,0 +1,67 @@
+"""GAN: a generator and a discriminator, with convolutions as in DCGAN.
+
+Goodfellow et al., "Generative Adversarial Nets", whose equations and Algorithm 1 are meant;
+Radford, Metz and Chintala, "Unsupervised Representation Learning with Deep Convolutional
+Generative Adversarial Networks".
+"""
+
+from dataclasses import dataclass
+
+from torch import Generator, Tensor
+
+from idvae import losses
+from idvae.methods.method import Method, Update
+from idvae.networks import Networks
+
+
+@dataclass
+class GANConfig:
+    """The GAN has no options of its own."""
+
+
+class GAN(Method):
+    """θ_d: trunk and logit head, θ_g: decoder. It cannot encode."""
+
+    name = "gan"
+    title = "GAN"
+    source = (
+        "Goodfellow et al., Generative Adversarial Nets; Radford, Metz and Chintala, "
+        "Unsupervised Representation Learning with Deep Convolutional GANs"
+    )
+    Config = GANConfig
+    equations = {
+        "dis": "-[log Dis(x) + log(1 - Dis(Dec(z')))]   [1]",
+        "dec": "-log Dis(Dec(z'))   [section 3: stronger gradients than log(1 - Dis)]",
+    }
+    reconstructs = False
+
+    def __init__(self, nets: Networks, config: GANConfig) -> None:
+        super().__init__(nets, config)
+        self.trunk = nets.trunk()
+        self.dis = nets.logit_head()
+        self.dec = nets.decoder()
+        self.groups = {"dis": ("trunk", "dis"), "dec": ("dec",)}
+
+    def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
+        """z' ~ p(z), shape (n, Z)."""
+        return {"z": self.draw_prior(n, generator)}
+
+    def step(self, x: Tensor, y: Tensor | None, update: Update, *, z: Tensor) -> None:
+        """Algorithm 1 with k = 1, for z' = `z`; x' serves both updates, as in DCGAN."""
+        x_gen = self.dec(z, y, track=True)
+        update("dis", self.loss_dis(x, y, x_gen.detach()))
+        update("dec", -losses.log_real(self.logit(x_gen, y)))
+
+    def loss_dis(self, x: Tensor, y: Tensor | None, x_gen: Tensor) -> Tensor:
+        """−V [1]; x' is data here, and each batch is normalised on its own, as DCGAN's are."""
+        logit_x, logit_gen = self.logit(x, y, track=True), self.logit(x_gen, y)
+        self.log(dis_x=logit_x.sigmoid().mean(), dis_gen=logit_gen.sigmoid().mean())
+        return losses.real_fake(logit_x, logit_gen)
+
+    def logit(self, x: Tensor, y: Tensor | None, track: bool = False) -> Tensor:
+        """The discriminator's logit of images (B, C, H, W), shape (B,)."""
+        return self.dis(self.trunk(x, y, track))
+
+    def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
+        # Training shows the decoder codes of the prior only: there are no other statistics.
+        return self.dec(z, y)

@@ -1,0 +1,99 @@
+"""VAE-GAN: a VAE whose likelihood is measured in the features of a GAN's discriminator.
+
+Larsen, Sønderby, Larochelle and Winther, "Autoencoding beyond pixels using a learned similarity
+metric". Numbers in brackets are its equations.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed
+
+from idvae import losses
+from idvae.methods.method import Method, Update
+from idvae.networks import Networks
+
+
+@dataclass
+class VAEGANConfig:
+    """Weights of VAE-GAN's losses, and when an update is left out.
+
+    Attributes:
+        beta: weight of L_prior (a sum over z) beside L_llike (a sum over features) in the
+            encoder's loss; 1 is the paper's.
+        gamma: γ, weight of L_llike (a mean over features) in the decoder's loss [9].
+        equilibrium: where set, the discriminator rests while one of its cross-entropies is below
+            equilibrium − margin, the decoder while one is above equilibrium + margin; the
+            published code has 0.68.
+        margin: how far a cross-entropy may stray from the equilibrium.
+    """
+
+    beta: float = 1.0
+    gamma: float = 60.0
+    equilibrium: float | None = None
+    margin: float = 0.35
+
+
+class VAEGAN(Method):
+    """Enc: trunk and Gaussian head, Dec: decoder, Dis: a trunk of its own and a logit head."""
+
+    name = "vae-gan"
+    title = "VAE-GAN"
+    source = "Larsen et al., Autoencoding beyond pixels using a learned similarity metric"
+    Config = VAEGANConfig
+    equations = {
+        "enc": "beta L_prior + L_llike   [4, 6, 7]",
+        "dec": "gamma L_llike - log Dis(Dec(z')) - log Dis(Dec(Enc(x)))   [9, 10]",
+        "dis": "-[log Dis(x) + log(1 - Dis(Dec(z'))) + log(1 - Dis(Dec(Enc(x))))]   [10]",
+    }
+
+    def __init__(self, nets: Networks, config: VAEGANConfig) -> None:
+        super().__init__(nets, config)
+        self.trunk = nets.trunk()
+        self.enc = nets.gaussian_head()
+        self.dec = nets.decoder()
+        self.dis_trunk = nets.trunk()
+        self.dis = nets.logit_head()
+        self.groups = {"enc": ("trunk", "enc"), "dec": ("dec",), "dis": ("dis_trunk", "dis")}
+
+    def step(self, x: Tensor, y: Tensor | None, update: Update, *, eps: Tensor, z: Tensor) -> None:
+        """Algorithm 1, for z' = `z` and z = μ + σ·`eps`.
+
+        All three gradients are of one forward pass. This order lets each loss be differentiated
+        after the updates before it: none of them moved a network that the later ones go through.
+        """
+        mu, logvar = self.enc(self.trunk(x, y, track=True))
+        x_rec = self.dec(mu + (0.5 * logvar).exp() * eps, y, posterior=True, track=True)
+        x_gen = self.dec(z, y, track=True)
+        h = self.dis_trunk(x, y, track=True)
+        h_gen, h_rec = self.dis_trunk(x_gen, y), self.dis_trunk(x_rec, y)
+        logits = self.dis(h), self.dis(h_gen), self.dis(h_rec)
+        prior, llike = losses.prior(mu, logvar), losses.recons_dis(h.detach(), h_rec)  # [4], [7]
+        gan = losses.gan(*logits[1:])
+        self.log(prior=prior, llike=llike, gan=gan)
+        move_dec, move_dis = self.moves(*logits)
+        update("enc", self.config.beta * prior + h[0].numel() * llike, retain=True)
+        if move_dec:
+            update("dec", self.config.gamma * llike + gan, retain=True)
+        if move_dis:
+            update("dis", losses.dis(*logits))
+
+    def moves(self, logit_x: Tensor, logit_gen: Tensor, logit_rec: Tensor) -> tuple[bool, bool]:
+        """Whether the decoder, and whether the discriminator, is moved in this step."""
+        if self.config.equilibrium is None:
+            return True, True
+        terms = (losses.log_real(logit_x), losses.log_fake(logit_gen), losses.log_fake(logit_rec))
+        entropies = -torch.stack(terms).detach()
+        if distributed.is_available() and distributed.is_initialized():
+            # Processes that train together must leave out the same updates.
+            distributed.all_reduce(entropies)
+            entropies = entropies / distributed.get_world_size()
+        off = entropies - self.config.equilibrium
+        dec, dis = bool((off <= self.config.margin).all()), bool((off >= -self.config.margin).all())
+        return (dec, dis) if dec or dis else (True, True)
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.enc(self.trunk(x, y))[0]
+
+    def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
+        return self.dec(z, y, posterior)

@@ -1,0 +1,98 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from evaluate.toys import Pooled, images
+from idvae.cli import compare, evaluate, experts
+from idvae.errors import UserError
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, recwarn):
+    """A folder to work in, with real images, samples of two models, and an expert."""
+    monkeypatch.chdir(tmp_path)
+    np.savez("real.npz", images=images(200, 1))
+    np.savez("more.npz", images=images(60, 2))
+    np.savez("good.npz", images=images(120, 3, level=132))
+    np.save("bad.npy", images(120, 4, level=200))
+    torch.jit.trace(Pooled(), torch.zeros(2, 3, 16, 16)).save("net.pt")
+    recwarn.clear()
+    return tmp_path
+
+
+BASE = ["--reference", "real.npz", "--experts", "mine=net.pt@16", "-n", "60", "--repeats", "2"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_two_sets_are_scored_and_compared(place, capsys):
+    for name in ("good.npz", "bad.npy"):
+        out = f"{name}.json"
+        evaluate.run([name, *BASE, "--true-data", "more.npz", "--out", out])
+    told = capsys.readouterr()
+    assert "mine@16  fd " in told.out
+    assert "True Data  mine@16" in told.out
+    compare.run(["good.npz.json", "bad.npy.json", "--out", "tables"])
+    table = (place / "tables" / "table.md").read_text()
+    assert "| True Data |" in table
+    assert "| good.npz | **" in table
+    assert "One expert alone" in (place / "tables" / "agreement.md").read_text()
+    assert (place / "tables" / "table.tex").read_text().startswith(r"\begin{tabular}")
+    lines = (place / "tables" / "table.csv").read_text().splitlines()
+    assert {line.split(",")[2] for line in lines[1:]} >= {"fd", "kid", "coverage", "is"}
+    compare.run(["good.npz.json", "bad.npy.json", "--out", "tables", "--overwrite"])
+    with pytest.raises(UserError, match="exists already"):
+        evaluate.run(["good.npz", *BASE, "--out", "good.npz.json"])
+    facts = json.loads((place / "good.npz.json").read_text())["facts"]
+    assert facts["experts"]["mine@16"]["resolution"] == 16
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["gone", *BASE], "no such file or folder"),
+        (["good.npz", "--experts", "mine=net.pt@16"], "--reference DATA"),
+        (["good.npz", *BASE, "--reference", "nowhere"], "unknown data set"),
+        (["good.npz", *BASE, "-n", "1"], "-n 1 is out of range|--n 1 is out of range"),
+        (["good.npz", *BASE, "-n", "500"], "fewer than the 500"),
+        (["good.npz", *BASE, "--range", "1,0"], "the lower one"),
+        (["good.npz", *BASE, "--weights", "fid15"], "NAME=PATH"),
+        (["good.npz", *BASE, "--experts", "fid15"], "idvae experts fetch fid15"),
+        (["good.npz", *BASE, "--metrics", "fid"], "unknown metric"),
+        (["good.npz", *BASE, "--step", "3"], "belongs to a run"),
+    ],
+)
+def test_mistakes_of_evaluate_are_told(place, arguments, words):
+    with pytest.raises(UserError, match=words):
+        evaluate.run(arguments)
+    assert not (place / "scores.json").exists()
+
+
+def test_mistakes_of_compare_are_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "a.json").write_text("[]")
+    for arguments, words in (
+        (["gone.json", "--out", "x"], "no such file"),
+        (["run", "--out", "x"], "was not scored yet"),
+        (["a.json", "--out", "x"], "is no scores.json"),
+        (["a.json", "--out", "precious", "--overwrite"], "leaves it alone"),
+    ):
+        with pytest.raises(UserError, match=words):
+            compare.run(arguments)
+
+
+def test_experts_are_listed_and_trained(tmp_path, monkeypatch, capsys):
+    experts.run(["list"])
+    told = capsys.readouterr().out
+    assert "lite0   EfficientNet-Lite0" in told
+    assert "idvae experts fetch fid15" in told
+    experts.run(["train", "digits", "--steps", "2", "--out", str(tmp_path / "d.safetensors")])
+    assert "classes: " in capsys.readouterr().out
+    assert (tmp_path / "d.safetensors").is_file()
+    for arguments in ([], ["fetch", "lite0"], ["train", "digits", "--steps", "0"]):
+        with pytest.raises(UserError):
+            experts.run(arguments)
