@@ -265,6 +265,17 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(command, here, caps
     assert {p for p in set(snapshot(".")) - before if p.name != "metrics.jsonl"} == set()
 
 
+def test_a_read_only_disk_is_told(here, capsys, monkeypatch):
+    import errno
+    import tempfile
+
+    def read_only(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "a.png")
+
+    monkeypatch.setattr(tempfile, "mkstemp", read_only)
+    refuse(capsys, ["sample", "run", "--out", "a.png"], "a.png: Read-only file system")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_place_is_told(here, capsys):
     Path("locked").mkdir(mode=0o500)
