@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from idvae.errors import UserError
-from idvae.evaluate.statistics import Statistics
+from idvae.evaluate.statistics import Statistics, check_features, factor_of_rows
 
 
 def frechet_distance(a: np.ndarray | Statistics, b: np.ndarray | Statistics) -> float:
@@ -28,18 +28,25 @@ def frechet_distance(a: np.ndarray | Statistics, b: np.ndarray | Statistics) -> 
     Raises:
         UserError: widths that differ, fewer than two rows, or values that are not finite.
     """
-    a = a if isinstance(a, Statistics) else Statistics.of(np.asarray(a))
-    b = b if isinstance(b, Statistics) else Statistics.of(np.asarray(b))
-    if a.width != b.width:
+    (mean1, f1), (mean2, f2) = _mean_and_factor(a), _mean_and_factor(b)
+    if len(mean1) != len(mean2):
         raise UserError(
-            f"features of width {a.width} cannot be compared with features of width {b.width}; "
-            "were they made by different experts?"
+            f"features of width {len(mean1)} cannot be compared with features of width "
+            f"{len(mean2)}; were they made by different experts?"
         )
-    f1, f2 = a.factor(), b.factor()
     cross = torch.from_numpy(f1) @ torch.from_numpy(f2).T
     overlap = float(torch.linalg.svdvals(cross).sum())
-    means = float(np.square(a.mean - b.mean).sum())
+    means = float(np.square(mean1 - mean2).sum())
     return means + float(np.square(f1).sum()) + float(np.square(f2).sum()) - 2.0 * overlap
+
+
+def _mean_and_factor(side: np.ndarray | Statistics) -> tuple[np.ndarray, np.ndarray]:
+    """μ and F with FᵀF = Σ; of an array without the covariance, which nothing here needs."""
+    if isinstance(side, Statistics):
+        return side.mean, side.factor()
+    rows = check_features(np.asarray(side)).astype(np.float64)
+    mean = rows.mean(0)
+    return mean, factor_of_rows(rows - mean)
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,7 @@ class Statistics:
         Raises:
             UserError: not two-dimensional, fewer than two rows, or values that are not finite.
         """
-        if features.ndim != 2:
-            raise UserError(f"features have the shape (N, d), not {features.shape}")
+        check_features(features)
         made = cls.empty(features.shape[1], len(features) if keep is None else keep)
         made.add(features)
         made.close()
@@ -171,10 +170,7 @@ class Statistics:
 
     def _make_factor(self) -> np.ndarray:
         if self.rows is not None and self.n:
-            centred = (self.rows.astype(np.float64) - self.mean) / np.sqrt(self.n - 1)
-            if self.n <= self.width:
-                return centred
-            return torch.linalg.qr(torch.from_numpy(centred), mode="r").R.numpy()
+            return factor_of_rows(self.rows.astype(np.float64) - self.mean)
         w, v = torch.linalg.eigh(torch.from_numpy(self.covariance))
         kept = w > self.width * torch.finfo(w.dtype).eps * w[-1]
         return (w[kept].sqrt()[:, None] * v.T[kept]).numpy()
@@ -215,6 +211,30 @@ class Statistics:
         if factor is not None and factor.ndim == 2 and factor.shape[1] == made.width:
             made._factor = factor.astype(np.float64)
         return made
+
+
+def check_features(features: np.ndarray) -> np.ndarray:
+    """The features, shape (N, d).
+
+    Raises:
+        UserError: another shape, fewer than two rows, or values that are not finite.
+    """
+    if features.ndim != 2:
+        raise UserError(f"features have the shape (N, d), not {features.shape}")
+    if len(features) < 2:
+        raise UserError(f"a covariance needs at least two images; there are {len(features)}")
+    if not np.isfinite(features).all():
+        raise UserError("an expert gave features that are not finite for some images")
+    return features
+
+
+def factor_of_rows(centred: np.ndarray) -> np.ndarray:
+    """F with FᵀF = the unbiased covariance of centred rows, float64, shape (≤ d, d)."""
+    n, width = centred.shape
+    factor = centred / np.sqrt(n - 1)
+    if n <= width:
+        return factor
+    return torch.linalg.qr(torch.from_numpy(factor), mode="r").R.numpy()
 
 
 def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
