@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from idvae import data
+from idvae.data import fashion_mnist
 from idvae.data.prepared import PreparedSet
 from idvae.data.source import Batch
 from idvae.data.writing import write_set
@@ -72,6 +73,30 @@ def test_what_is_gathered_is_a_copy(made):
     assert made.split("train").gather([0]).max() == 0
 
 
+def test_a_split_without_rows_opens(tmp_path):
+    write_set(tmp_path / "x", META, batches({"train": 3}), False, {})
+    for name in ("validation", "test"):
+        split = PreparedSet(tmp_path / "x").split(name)
+        assert len(split) == 0
+        assert split.gather([]).shape == (0, 16, 16, 1)
+        assert list(split.batches(2)) == []
+
+
+def test_what_the_system_reads_in_pieces_arrives_whole(made, monkeypatch):
+    """Linux reads no more than 2 GiB at a time."""
+    real = os.preadv
+    monkeypatch.setattr(os, "preadv", lambda f, parts, at: real(f, [parts[0][:100]], at))
+    values = made.split("train").gather(np.arange(7))
+    np.testing.assert_array_equal(values, np.load(made.path / "images.npy")[:7])
+
+
+def test_a_file_that_became_shorter_is_told(made):
+    split = made.split("test")
+    os.truncate(made.path / "images.npy", 1000)
+    with pytest.raises(UserError, match=r"images\.npy is damaged \(it became shorter\)"):
+        split.gather([2])
+
+
 def test_nothing_is_left_where_writing_fails(tmp_path):
     def fails():
         yield from batches({"train": 3})
@@ -96,7 +121,24 @@ def pickled(path):
     np.save(path, np.array([{"a": 1}], object), allow_pickle=True)
 
 
-@pytest.mark.parametrize("damage", [cut, other_type, pickled, lambda p: p.unlink()])
+def archive(path):
+    with path.open("wb") as file:
+        np.savez(file, np.zeros(3))
+
+
+def by_columns(path):
+    np.save(path, np.asfortranarray(np.load(path)[..., :1].repeat(1, 3)))
+
+
+def odd_header(path):
+    data = path.read_bytes()
+    path.write_bytes(data[:20] + b"(((((" + data[25:])
+
+
+DAMAGES = [cut, other_type, pickled, archive, by_columns, odd_header, lambda p: p.unlink()]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_is_told(made, damage):
     damage(made.path / "images.npy")
     with pytest.raises(UserError, match=r"images\.npy is damaged.*--overwrite"):
@@ -108,6 +150,37 @@ def test_damaged_facts_are_told(made, text):
     (made.path / "meta.json").write_text(text)
     with pytest.raises(UserError, match=r"meta\.json is damaged"):
         PreparedSet(made.path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("counts", {"train": "7", "validation": 2, "test": 3}),
+        ("counts", {"train": 7.0, "validation": 2, "test": 3}),
+        ("counts", {"train": -1, "validation": 10, "test": 3}),
+        ("counts", [7, 2, 3]),
+        ("kind", "sounds"),
+        ("size", "16"),
+        ("classes", 5),
+        ("attributes", 7),
+        ("asked", []),
+        ("source", None),
+    ],
+)
+def test_facts_of_a_wrong_type_are_told(made, key, value):
+    meta = json.loads((made.path / "meta.json").read_text())
+    (made.path / "meta.json").write_text(json.dumps({**meta, key: value}))
+    with pytest.raises(UserError, match=rf"meta\.json is damaged \({key} cannot be"):
+        PreparedSet(made.path)
+
+
+def test_a_damaged_set_does_not_hide_the_others(monkeypatch, tmp_path):
+    monkeypatch.setenv("IDVAE_DATA", str(tmp_path))
+    for name in ("good", "bad"):
+        data.prepare("gaussians-ring", n=20, set_name=name)
+    odd_header(tmp_path / "bad" / "points.npy")
+    assert [one.name for one in data.prepared()] == ["good"]
+    assert data.resolve("gaussians-ring").name == "good"
 
 
 def test_another_format_is_told(made):
@@ -158,11 +231,12 @@ def test_a_set_larger_than_the_allowed_memory_stays_below_it(tmp_path):
     assert resident_growth(tmp_path / "big", 200_000, 2000) < 1500
 
 
-def test_a_set_is_prepared_once_and_reused(data_root):
+def test_a_set_is_prepared_once_and_reused(data_root, capsys):
     first = data.prepare("gaussians-ring", n=100, set_name="ring-once")
     before = (first.path / "meta.json").stat().st_mtime_ns
     assert data.prepare("gaussians-ring", n=100, set_name="ring-once").checksum == first.checksum
     assert (first.path / "meta.json").stat().st_mtime_ns == before
+    assert "ring-once is prepared already" in capsys.readouterr().err
     with pytest.raises(UserError, match=r"was prepared with n 100, not 200; pass --overwrite"):
         data.prepare("gaussians-ring", n=200, set_name="ring-once")
     again = data.prepare("gaussians-ring", n=200, set_name="ring-once", overwrite=True)
@@ -188,13 +262,35 @@ def test_names_resolve_as_people_mean_them(data_root, monkeypatch, tmp_path):
         ("digit", "did you mean digits"),
         ("fashion-mnits-32", "unknown data set 'fashion-mnits-32'"),
         ("digits-48", "no network fits that size"),
-        ("folder", "folder is not prepared"),
+        ("folder", "folder is not prepared: folder needs --source DIR"),
         ("gaussians-ring-32", "points have none"),
     ],
 )
 def test_names_that_mean_nothing_are_told(name, words, data_root):
     with pytest.raises(UserError, match=words):
         data.resolve(name)
+
+
+def test_a_folder_that_is_no_prepared_set_is_told_how_to_become_one(tmp_path, data_root):
+    with pytest.raises(UserError, match="idvae data prepare folder --source"):
+        data.resolve(tmp_path)
+
+
+def test_garments_that_are_nowhere_are_told_in_all_three_ways(monkeypatch, tmp_path):
+    monkeypatch.setenv("IDVAE_DATA", str(tmp_path))
+    monkeypatch.setattr(fashion_mnist, "DEBIAN", tmp_path / "nowhere")
+    monkeypatch.setattr(fashion_mnist, "needs_nothing", False)
+    ways = "--source DIR.*dataset-fashion-mnist.*--source huggingface"
+    with pytest.raises(UserError, match=f"fashion-mnist is not prepared: .*{ways}"):
+        data.resolve("fashion-mnist")
+
+
+@pytest.mark.parametrize("n", [1, 5, 17, 1000, 1796])
+def test_as_many_are_taken_as_asked(n, monkeypatch, tmp_path):
+    monkeypatch.setenv("IDVAE_DATA", str(tmp_path))
+    made = data.prepare("digits", n=n)
+    assert sum(made.counts.values()) == n
+    assert made.counts["train"] == pytest.approx(n * 1439 / 1797, abs=1)
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,22 @@
 
 import gzip
 import os
+import struct
+import subprocess
+import sys
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from idvae import data
 from idvae.data import avatars, fashion_mnist
 from idvae.data.folder import read_attributes, read_image
 from idvae.data.idx import read_idx
+from idvae.data.source import Request
 from idvae.errors import UserError
 
 REAL = pytest.mark.skipif(
@@ -132,6 +138,20 @@ def test_damaged_idx_files_are_named(idx_folder, damage):
         data.prepare("fashion-mnist", source=idx_folder)
 
 
+def test_a_header_that_claims_more_than_64_bits_count_is_told(tmp_path):
+    claims = b"".join(n.to_bytes(4, "big") for n in (1 << 31, 1 << 31, 4))
+    (tmp_path / "x.gz").write_bytes(gzip.compress(bytes((0, 0, 8, 3)) + claims))
+    with pytest.raises(UserError, match="is cut or damaged"):
+        read_idx(tmp_path / "x.gz", 3)
+
+
+def test_files_without_an_image_are_told(idx_folder):
+    write_idx(idx_folder / "t10k-images-idx3-ubyte.gz", np.zeros((0, 28, 28), np.uint8))
+    write_idx(idx_folder / "t10k-labels-idx1-ubyte.gz", np.zeros(0, np.uint8))
+    with pytest.raises(UserError, match="t10k files hold no image"):
+        data.prepare("fashion-mnist", source=idx_folder)
+
+
 def test_images_and_labels_must_belong_together(idx_folder):
     write_idx(idx_folder / "t10k-labels-idx1-ubyte.gz", np.zeros(3, np.uint8))
     with pytest.raises(UserError, match="do not belong together"):
@@ -182,6 +202,53 @@ def test_celebas_names_are_frequent_enough_and_groups_exclusive():
     column = list(avatars.RULES).index
     for group in avatars.GROUPS:
         assert attributes[:, [column(name) for name in group]].sum(1).max() == 1
+
+
+def test_facial_hair_is_an_attribute_only_where_it_is_drawn():
+    """python-avatars leaves it out for some hair, and says nothing."""
+    face = {**avatars.choose(0, 0), "hair_color": "BLACK", "skin_color": "PALE"}
+
+    def drawn(top, facial_hair):
+        return avatars._render({**face, "top": top, "facial_hair": facial_hair}, 32).tobytes()
+
+    tops = avatars.CHOICES["top"]
+    without = {top for top in tops if drawn(top, "NONE") == drawn(top, "BEARD_MAGESTIC")}
+    choices = [avatars.choose(i, 0) for i in range(1500)]
+    chosen = [c["facial_hair"] for c in choices if c["top"] in without]
+    assert len(chosen) > 20
+    assert set(chosen) == {"NONE"}
+
+
+def test_who_stops_early_does_not_wait_for_all_faces(monkeypatch):
+    """A full disk or Ctrl-C: the faces that were not begun are never drawn."""
+    pools = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, workers, mp_context):
+            super().__init__(1)
+            self.drawn = 0
+            pools.append(self)
+
+        def map(self, draw, parts):
+            def counted(part):
+                self.drawn += 1
+                return draw(part)
+
+            return super().map(counted, parts)
+
+    monkeypatch.setattr(avatars, "ProcessPoolExecutor", Pool)
+    batches = iter(avatars.plan(Request(size=16, n=4000)).batches)
+    next(batches)
+    batches.close()
+    assert pools[0].drawn < 10  # of 40 parts
+
+
+def test_a_script_without_a_guard_is_told(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("from idvae import data\ndata.prepare('avatars', n=500, size=16)\n")
+    ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert "UserError: the processes that draw avatars ended early" in ran.stderr
+    assert os.listdir(data.root()) == []
 
 
 @pytest.mark.parametrize("size", [16, 32, 64])
@@ -283,10 +350,55 @@ def test_a_truncated_image_is_named_and_can_be_skipped(pictures):
     assert made.meta["skipped"] == 1
 
 
-def test_a_small_file_that_claims_a_huge_image_is_not_decoded(tmp_path):
-    import struct
-    import zlib
+def test_attributes_are_not_lost_when_a_set_is_reused(pictures, tmp_path):
+    data.prepare("folder", source=pictures, size=16)
+    table = tmp_path / "a.csv"
+    files = sorted(f for f in pictures.rglob("*") if f.suffix != ".txt" and f.is_file())
+    table.write_text("file,Hat\n" + "".join(f"{f.relative_to(pictures)},1\n" for f in files))
+    with pytest.raises(UserError, match="was prepared with attributes None"):
+        data.prepare("folder", source=pictures, size=16, attributes=table)
+    made = data.prepare("folder", source=pictures, size=16, attributes=table, overwrite=True)
+    assert made.attribute_names == ["Hat"]
+    assert made.split("train").attributes([0]).tolist() == [[1]]
 
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "gif", "tif", "webp", "bmp", "ppm"])
+def test_damage_of_any_kind_names_the_file(tmp_path, kind, recwarn):
+    """Each damaged file is read all the same, or told; nothing else is ever raised."""
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (24, 30, 3), np.uint8))
+    exif = image.getexif()
+    exif[0x0112], exif[0x010F] = 6, "maker"
+    path = tmp_path / f"a.{kind}"
+    image.save(path, **({"exif": exif} if kind in ("png", "jpg", "tif", "webp") else {}))
+    good, told, read = path.read_bytes(), 0, 0
+    for i in range(150):
+        bad = bytearray(good[: rng.integers(1, len(good))] if i % 5 == 0 else good)
+        for _ in range(rng.integers(1, 6)):
+            bad[rng.integers(min(len(bad), 200 if i % 2 else len(bad)))] = rng.integers(256)
+        path.write_bytes(bytes(bad))
+        try:
+            assert read_image(path, 16, 3).shape == (16, 16, 3)
+        except UserError as error:
+            told += str(error).startswith(str(path))
+            continue
+        read += 1
+    assert told > 0
+    assert told + read == 150
+
+
+def test_orientation_that_cannot_be_parsed_names_the_file(tmp_path, monkeypatch):
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
+
+    def fails(image):
+        raise struct.error("required argument is not an integer")  # as PIL does for some EXIF
+
+    monkeypatch.setattr(ImageOps, "exif_transpose", fails)
+    with pytest.raises(UserError, match=r"a\.png cannot be read.*--skip-bad"):
+        read_image(tmp_path / "a.png", 16, 3)
+
+
+def test_a_small_file_that_claims_a_huge_image_is_not_decoded(tmp_path):
     def chunk(kind, body):
         crc = struct.pack(">I", zlib.crc32(kind + body))
         return struct.pack(">I", len(body)) + kind + body + crc
@@ -316,6 +428,11 @@ FILES = ["a.png", "b/c.png"]
         ("file,Hat\na.png,2\nb/c.png,0\n", r"line 2: 1 values of 0, 1 or -1"),
         ("file,Hat\na.png,1,1\nb/c.png,0\n", r"line 2"),
         ("", "needs a header"),
+        ("file,Hat\n", "needs a header"),
+        ("file,Hat,Hat\na.png,1,1\nb/c.png,0,0\n", "a name of its own"),
+        ("file,Hat,\na.png,1,1\nb/c.png,0,0\n", "a name of its own"),
+        ("3\nHat\na.png 1\nb/c.png -1\n", "announces 3 rows, but has 2"),
+        ("2\nHat\na.png 1\nb/c.png 7\n", r"line 4: 1 values of 0, 1 or -1"),
     ],
 )
 def test_attributes_that_do_not_match_are_told(tmp_path, text, words):
@@ -327,5 +444,12 @@ def test_attributes_that_do_not_match_are_told(tmp_path, text, words):
 def test_attributes_are_read_by_name_not_by_order(tmp_path):
     (tmp_path / "a.csv").write_text("file,Hat,Beard\nb/c.png,-1,1\na.png,1,0\n")
     values, names = read_attributes(tmp_path / "a.csv", FILES)
+    assert names == ["Hat", "Beard"]
+    assert values.tolist() == [[1, 0], [0, 1]]
+
+
+def test_celebas_own_format_is_read(tmp_path):
+    (tmp_path / "list_attr.txt").write_text("2\nHat Beard\nb/c.png -1  1\na.png  1 -1\n")
+    values, names = read_attributes(tmp_path / "list_attr.txt", FILES)
     assert names == ["Hat", "Beard"]
     assert values.tolist() == [[1, 0], [0, 1]]

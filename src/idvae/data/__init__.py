@@ -1,12 +1,13 @@
 """Data: sources, the sets prepared from them, and where those lie."""
 
 import os
+import sys
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
 from idvae.data.prepared import PreparedSet
-from idvae.data.source import SIZES, Request, Source
+from idvae.data.source import DOWNLOAD, SIZES, Request, Source
 from idvae.errors import UserError
 
 __all__ = ["get", "names", "open_set", "prepare", "prepared", "resolve", "root"]
@@ -107,7 +108,8 @@ def prepare(
         "size": size,
         "n": chosen.default_n if n is None else n,
         "seed": seed,
-        "files": None if source is None else str(Path(request.source or "").resolve()),
+        "files": request.source if request.source == DOWNLOAD else _absolute(request.source),
+        "attributes": _absolute(request.attributes),
     }
     if path.exists() and not overwrite:
         there = PreparedSet(path)
@@ -118,6 +120,7 @@ def prepare(
                 f"{path} was prepared with {key} {there.meta.get('asked', {}).get(key)}, not "
                 f"{asked[key]}; pass --overwrite to replace it, or --name for another set"
             )
+        print(f"{full} is prepared already and is used as it is", file=sys.stderr)
         return there
     from idvae.data.writing import write_set
 
@@ -173,12 +176,22 @@ def resolve(name: str | os.PathLike[str]) -> PreparedSet:
         source, _, last = text.rpartition("-")
         size = int(last) if last.isdigit() else None
     if source not in _SOURCES or (text not in _SOURCES and size is None):
+        if Path(text).is_dir():
+            raise UserError(
+                f"{text} is a folder, but no prepared set; idvae data prepare folder "
+                f"--source {text} makes one of its images"
+            )
         raise _unknown(text, "data set")
-    if not get(source).needs_nothing:
-        raise UserError(
-            f"{text} is not prepared; idvae data prepare {source} --help says what it needs"
-        )
-    return prepare(source, size=size)
+    try:
+        return prepare(source, size=size)
+    except UserError as error:
+        if get(source).needs_nothing:
+            raise
+        raise UserError(f"{text} is not prepared: {error}") from error
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else str(Path(path).resolve())
 
 
 def _unknown(name: str, what: str) -> UserError:

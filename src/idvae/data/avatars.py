@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -16,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from idvae.data.source import BY_INDEX, Batch, Plan, Request, by_index, in_batches, missing
+from idvae.errors import UserError
 from idvae.progress import progress
 
 name = "avatars"
@@ -33,6 +35,9 @@ def _even(*names: str, share: float = 1.0) -> dict[str, float]:
 
 
 HATS = ("HAT", "TURBAN", "WINTER_HAT_1", "WINTER_HAT_2", "WINTER_HAT_3", "WINTER_HAT_4")
+
+# Drawings that python-avatars puts no facial hair on, whatever it is told.
+NO_ROOM_FOR_BEARDS = ("LOOSE_HAIR",)
 
 # What is drawn, and how often. Left out: drawings whose hair has a colour of its own, and those
 # that hide the face.
@@ -156,8 +161,16 @@ def _batches(n: int, size: int, seed: int) -> Iterator[Batch]:
             return
         # Not forked: a caller may have threads, which a fork would leave half-alive.
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            results = pool.map(draw_part, [part for _, part in parts])
-            yield from _collect(parts, results, advance)
+            try:
+                results = pool.map(draw_part, [part for _, part in parts])
+                yield from _collect(parts, results, advance)
+            except BrokenProcessPool as error:
+                raise UserError(
+                    "the processes that draw avatars ended early; a script must prepare them "
+                    "under if __name__ == '__main__', for each process imports the script"
+                ) from error
+            finally:  # whoever stops early does not wait for the rest
+                pool.shutdown(cancel_futures=True)
 
 
 def _collect(parts: Any, results: Any, advance: Any) -> Iterator[Batch]:
@@ -180,6 +193,8 @@ def choose(index: int, seed: int) -> Choice:
     for feature, values in CHOICES.items():
         shares = np.fromiter(values.values(), float)
         choice[feature] = list(values)[rng.choice(len(shares), p=shares / shares.sum())]
+    if choice["top"] in NO_ROOM_FOR_BEARDS:
+        choice["facial_hair"] = "NONE"
     return choice
 
 

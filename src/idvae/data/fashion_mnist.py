@@ -8,7 +8,7 @@ from PIL import Image
 
 from idvae.data.idx import find, read_idx
 from idvae.data.resize import resize_grey
-from idvae.data.source import Batch, Plan, Request, at_most, in_batches
+from idvae.data.source import DOWNLOAD, Batch, Plan, Request, at_most, in_batches
 from idvae.errors import UserError
 
 name = "fashion-mnist"
@@ -62,7 +62,7 @@ Part = tuple[np.ndarray, np.ndarray]
 
 
 def _read(source: str | None) -> tuple[Part, Part]:
-    if source == "huggingface":
+    if source == DOWNLOAD:
         return _download()
     folder = Path(source) if source else DEBIAN
     if not folder.is_dir():
@@ -78,6 +78,8 @@ def _read(source: str | None) -> tuple[Part, Part]:
 def _part(folder: Path, prefix: str) -> Part:
     images = read_idx(find(folder, f"{prefix}-images-idx3-ubyte"), 3)
     labels = read_idx(find(folder, f"{prefix}-labels-idx1-ubyte"), 1)
+    if not len(images):
+        raise UserError(f"{folder}: the {prefix} files hold no image; fetch them again")
     if len(images) != len(labels) or images.shape[1:] != (28, 28) or labels.max() > 9:
         raise UserError(f"{folder}: the {prefix} images and labels do not belong together")
     return images, labels.astype(np.int64)

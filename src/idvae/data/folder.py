@@ -128,7 +128,9 @@ def read_image(path: Path, size: int, channels: int) -> np.ndarray:
                 image.draft("RGB", (2 * size, 2 * size))
             upright = ImageOps.exif_transpose(image)
             return np.asarray(square(_mode(upright, channels), size)).reshape(size, size, channels)
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # a damaged file: whatever PIL's parser of its format raises
         raise UserError(
             f"{path} cannot be read as an image ({error}); mend it, take it out, or --skip-bad"
         ) from error
@@ -166,7 +168,7 @@ def _channels(files: list[Path]) -> int:
             with Image.open(file) as image:
                 if image.mode not in ("1", "L", "I", "F") and not image.mode.startswith("I;16"):
                     return 3
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        except Exception:  # read_image will say what is wrong with it
             continue
     return 1
 
@@ -201,6 +203,9 @@ def _classes(root: Path, files: list[Path], split_folders: bool) -> list[str] | 
 def read_attributes(path: Path, files: list[str]) -> tuple[np.ndarray, list[str]]:
     """Read a CSV: file name, then one column an attribute, of 0 and 1 or −1 and 1.
 
+    CelebA's own list_attr_celeba.txt is read too: the number of rows, a line of names, and rows
+    apart by blanks.
+
     Args:
         path: the CSV, with a header.
         files: relative names of the images.
@@ -213,14 +218,26 @@ def read_attributes(path: Path, files: list[str]) -> tuple[np.ndarray, list[str]
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as opened:
-            lines = [line for line in csv.reader(opened) if line]
+            first = opened.readline().strip()
+            if first.isdecimal():
+                header = ["file", *opened.readline().split()]
+                body = [(k, line.split()) for k, line in enumerate(opened, 3) if line.strip()]
+                if len(body) != int(first):
+                    raise UserError(f"{path} announces {first} rows, but has {len(body)}")
+            else:
+                opened.seek(0)
+                reader = csv.reader(opened)
+                lines = [(reader.line_num, line) for line in reader if line]
+                header, body = (lines[0][1], lines[1:]) if lines else ([], [])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as CSV: {error}") from error
-    if len(lines) < 2 or len(lines[0]) < 2:
+    if not body or len(header) < 2:
         raise UserError(f"{path} needs a header (file, names of attributes) and a row an image")
-    names = [cell.strip() for cell in lines[0][1:]]
+    names = [cell.strip() for cell in header[1:]]
+    if "" in names or len(set(names)) < len(names):
+        raise UserError(f"{path}: each attribute needs a name of its own in the header")
     known, rows = set(files), {}
-    for number, (file, *cells) in enumerate(lines[1:], 2):
+    for number, (file, *cells) in body:
         if file not in known:
             raise UserError(f"{path}, line {number}: there is no image {file}")
         if file in rows:

@@ -1,6 +1,7 @@
 """The idx format of MNIST and its successors, with every header field checked."""
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
     if data[:4] != bytes((0, 0, 8, dimensions)) or len(data) < header:
         raise UserError(f"{path} is no idx file of bytes with {dimensions} dimensions")
     shape = tuple(int(n) for n in np.frombuffer(data[4:header], ">u4"))
-    if len(data) - header != int(np.prod(shape, dtype=np.int64)):
+    if len(data) - header != math.prod(shape):
         raise UserError(f"{path} is cut or damaged: {len(data) - header} bytes for {shape}")
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 

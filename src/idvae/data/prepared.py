@@ -63,47 +63,57 @@ class PreparedSet:
         names = self.attribute_names
         self._attributes = self._map("attributes", (n, len(names)), np.int8) if names else None
 
-    def _map(self, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    def _map(self, name: str, shape: tuple[int, ...], dtype: type) -> np.memmap:
         file = self.path / f"{name}.npy"
         try:
             array = np.load(file, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except Exception as error:  # a damaged header: whatever Python's tokenizer raises
             raise _damaged(file, str(error)) from error
+        if not isinstance(array, np.memmap):
+            raise _damaged(file, "it is an archive")
         if array.shape != shape or array.dtype != dtype:
             raise _damaged(file, f"it holds {array.dtype} {array.shape}, not {shape}")
+        if not array.flags.c_contiguous:  # rows are read by their place in the file
+            raise _damaged(file, "it is stored by columns")
         return array
 
     def split(self, name: str) -> "Split":
         """The rows of "train", "validation" or "test"."""
         first = sum(self.counts[other] for other in SPLITS[: SPLITS.index(name)])
         rows = slice(first, first + self.counts[name])
-        return Split(
-            self._rows[rows],
-            None if self._labels is None else self._labels[rows],
-            None if self._attributes is None else self._attributes[rows],
-        )
+        return Split(self._rows, self._labels, self._attributes, rows)
 
 
 class Split:
     """The rows of one split."""
 
     def __init__(
-        self, rows: np.memmap, labels: np.ndarray | None, attributes: np.ndarray | None
+        self,
+        all_rows: np.memmap,
+        labels: np.ndarray | None,
+        attributes: np.ndarray | None,
+        part: slice,
     ) -> None:
-        self._rows, self._labels, self._attributes = rows, labels, attributes
+        self._rows = all_rows[part]
+        self._labels = None if labels is None else labels[part]
+        self._attributes = None if attributes is None else attributes[part]
+        self._path = Path(all_rows.filename)
         self._file: int | None = None
         if hasattr(os, "preadv"):
-            self._file = os.open(rows.filename, os.O_RDONLY)
+            self._file = os.open(self._path, os.O_RDONLY)
             weakref.finalize(self, os.close, self._file)
-            # Where this split begins: a slice of a map does not say so itself.
-            start = rows.ctypes.data - rows.base.ctypes.data if rows.size else 0
-            self._start = rows.base.offset + start
+            self._start = all_rows.offset + part.start * all_rows.strides[0]
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def gather(self, indices: ArrayLike) -> np.ndarray:
-        """Copies of rows: uint8 (B, H, W, C), or float32 (B, 2) for points."""
+        """Copies of rows: uint8 (B, H, W, C), or float32 (B, 2) for points.
+
+        Raises:
+            IndexError: a row that is not there.
+            UserError: the file became shorter since it was opened.
+        """
         indices = np.asarray(indices, np.int64)
         if self._file is None:
             return np.array(self._rows[indices])
@@ -119,11 +129,15 @@ class Split:
         runs = np.flatnonzero(np.diff(indices, prepend=indices[0] - 2) != 1)
         view = memoryview(out).cast("B")
         for first, last in zip(runs, [*runs[1:], len(indices)], strict=True):
-            wanted = view[first * row : last * row]
-            where = self._start + int(indices[first]) * row
-            if os.preadv(self._file, [wanted], where) != len(wanted):
-                raise OSError(f"{self._rows.filename} became shorter; prepare the set again")
+            self._read(view[first * row : last * row], self._start + int(indices[first]) * row)
         return out
+
+    def _read(self, wanted: memoryview, where: int) -> None:
+        while wanted:  # Linux reads at most 2 GiB at a time, and network disks less
+            got = os.preadv(self._file, [wanted], where)
+            if not got:
+                raise _damaged(self._path, "it became shorter")
+            wanted, where = wanted[got:], where + got
 
     def labels(self, indices: ArrayLike) -> np.ndarray | None:
         """Class numbers, int64 (B,); None where the set has no classes."""
@@ -145,15 +159,47 @@ def _read_meta(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is no prepared set: it has no meta.json; see idvae data prepare")
     try:
         meta = json.loads(file.read_text(encoding="utf-8"))
-        missing = [key for key in KEYS if key not in meta]
-        counts_fit = not missing and all(int(meta["counts"][s]) >= 0 for s in SPLITS)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _damaged(file, str(error)) from error
-    if missing or not counts_fit:
-        raise _damaged(file, f"it lacks {', '.join(missing) or 'counts'}")
+    missing = [key for key in KEYS if key not in meta]
+    if missing or not isinstance(meta, dict):
+        raise _damaged(file, f"it lacks {', '.join(missing)}")
     if meta["format"] != FORMAT:
         raise _damaged(file, f"it has format {meta['format']}, but this version reads {FORMAT}")
+    wrong = [key for key, fits in _FITS.items() if not fits(meta.get(key))]
+    if wrong:
+        raise _damaged(file, f"{wrong[0]} cannot be {meta.get(wrong[0])!r}")
     return meta
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _are_names(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(map(_is_text, value)))
+
+
+def _are_counts(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_count(value.get(split)) for split in SPLITS)
+
+
+_FITS = {
+    "name": _is_text,
+    "source": _is_text,
+    "kind": lambda value: value in ("images", "points"),
+    "size": _is_count,
+    "channels": _is_count,
+    "counts": _are_counts,
+    "classes": _are_names,
+    "attributes": _are_names,
+    "asked": lambda value: value is None or isinstance(value, dict),
+    "checksum": _is_text,
+}
 
 
 def _damaged(file: Path, why: str) -> UserError:

@@ -14,5 +14,7 @@ def square(image: Image.Image, size: int) -> Image.Image:
 
 def resize_grey(images: np.ndarray, size: int, resample: Image.Resampling) -> np.ndarray:
     """Resize small grey images, uint8 (N, H, W), to (N, size, size, 1)."""
-    resized = [np.asarray(Image.fromarray(i).resize((size, size), resample)) for i in images]
-    return np.stack(resized)[..., None]
+    resized = np.empty((len(images), size, size, 1), np.uint8)
+    for i, image in enumerate(images):
+        resized[i, :, :, 0] = Image.fromarray(image).resize((size, size), resample)
+    return resized

@@ -9,6 +9,7 @@ import numpy as np
 from idvae.errors import UserError
 
 SIZES = (16, 32, 64, 128)
+DOWNLOAD = "huggingface"  # the --source that stands for a download
 
 
 @dataclass
@@ -100,12 +101,16 @@ def at_most(splits: dict[str, np.ndarray], n: int | None, what: str) -> dict[str
     Raises:
         UserError: more are asked for than there are.
     """
-    total = sum(map(len, splits.values()))
+    lengths = [len(rows) for rows in splits.values()]
+    total = sum(lengths)
     if n is None or n == total:
         return splits
     if n > total:
         raise UserError(f"--n {n} is more than the {total} that {what} has")
-    return {name: rows[: round(len(rows) * n / total)] for name, rows in splits.items()}
+    # Where each split ends is rounded, not each length: lengths would not add up to n.
+    ends = [round(int(end) * n / total) for end in np.cumsum(lengths)]
+    taken = np.diff(ends, prepend=0)
+    return {name: rows[:k] for (name, rows), k in zip(splits.items(), taken, strict=True)}
 
 
 def missing(package: str, error: Exception) -> UserError:
