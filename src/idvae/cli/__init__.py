@@ -16,6 +16,7 @@ COMMANDS = {
     "data": ("data", "list data sets, or prepare one"),
     "methods": ("methods", "every method: its losses, its update order, its options"),
     "train": ("train", "train a method on a data set, or go on with a run"),
+    "sweep": ("sweep", "train methods × data × seeds from one YAML file"),
     "sample": ("sample", "draw images from a run"),
     "reconstruct": ("reconstruct", "encode and decode real images"),
     "interpolate": ("interpolate", "walk between the codes of real images"),

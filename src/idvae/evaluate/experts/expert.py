@@ -81,15 +81,25 @@ class Expert:
         """
         features, logits = [], []
         with exact():
-            for group in same_sizes(images):
-                for start in range(0, len(group), BATCH):
-                    part = torch.from_numpy(np.ascontiguousarray(group[start : start + BATCH]))
-                    f, y = self.network(_filled(self.prepare(part)))
-                    features.append(f[: len(part)].float().cpu().numpy())
-                    if y is not None:
-                        logits.append(y[: len(part)].float().cpu().numpy())
+            for x in self._batches(images):
+                f, y = self.network(_filled(x))
+                features.append(f[: len(x)].float().cpu().numpy())
+                if y is not None:
+                    logits.append(y[: len(x)].float().cpu().numpy())
         rows = np.concatenate(features) if features else np.zeros((0, self.width), np.float32)
         return Output(rows, np.concatenate(logits) if logits else None)
+
+    def _batches(self, images: Images) -> Iterator[Tensor]:
+        """Prepared images in batches of one size; resized ones share batches whatever they were."""
+        waiting: list[Tensor] = []
+        for group in same_sizes(images):
+            for start in range(0, len(group), BATCH):
+                part = torch.from_numpy(np.ascontiguousarray(group[start : start + BATCH]))
+                waiting.append(self.prepare(part))
+                if self.size is None or len(part) == BATCH:
+                    yield from _joined(waiting)
+                    waiting = []
+        yield from _joined(waiting)
 
     def prepare(self, images: Tensor) -> Tensor:
         """uint8 (N, H, W, C) to what the network sees, float32 (N, 3, S, S)."""
@@ -100,6 +110,15 @@ class Expert:
             x = RESIZES[self.resize](x, self.size)
         x = (x - self.mean) / self.scale
         return x.contiguous(memory_format=torch.channels_last)
+
+
+def _joined(parts: list[Tensor]) -> Iterator[Tensor]:
+    """Neighbouring tensors as batches of BATCH and a rest."""
+    if len(parts) == 1:
+        yield parts[0]
+    elif parts:
+        whole = torch.cat(parts).contiguous(memory_format=torch.channels_last)
+        yield from whole.split(BATCH)
 
 
 def _filled(x: Tensor) -> Tensor:
