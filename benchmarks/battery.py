@@ -14,28 +14,14 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
-from idvae.evaluate import images as image_module
+from idvae.bench.evaluation import experts_at, measure
+from idvae.bench.images import smooth
+from idvae.bench.rounds import table
+from idvae.evaluate import stored
 from idvae.evaluate.battery import evaluate
 from idvae.evaluate.experts import open_experts
-from idvae.evaluate.experts.expert import BATCH, exact
-
-
-def smooth(n, side, seed=0):
-    """Blurry random images, uint8 (n, side, side, 3)."""
-    rng = np.random.default_rng(seed)
-    out = np.empty((n, side, side, 3), np.uint8)
-    for start in range(0, n, 1000):
-        coarse = rng.integers(0, 256, (min(1000, n - start), 8, 8, 3), np.uint8)
-        out[start : start + 1000] = coarse.repeat(side // 8, 1).repeat(side // 8, 2)
-    return out
-
-
-def experts_at(size):
-    native = {"lite0": 224, "lite1": 240, "lite2": 260}
-    return [f"{name}@{size}" if size else name for name in native]
 
 
 def clocks():
@@ -43,40 +29,16 @@ def clocks():
     return np.array([time.perf_counter(), time.process_time()])
 
 
-def forward(experts, count):
-    """Bare forward passes over `count` images that are prepared already."""
-    with exact():
-        for expert in experts:
-            x = torch.zeros(BATCH, 3, expert.size, expert.size)
-            x = x.to(expert.device, memory_format=torch.channels_last)
-            for _ in range(-(-count // BATCH)):
-                expert.network(x)
-
-
 def cost(n, size):
-    """A whole evaluation of n images against n others, beside forward passes over as many."""
-    opened = open_experts(experts_at(size))
-    real, fake = smooth(n, 64, 1), smooth(n, 64, 2)
-    forward(opened, BATCH)
-    bare, whole = np.zeros(2), np.zeros(2)
-    began = clocks()
-    forward(opened, n)
-    bare += clocks() - began
-    began = clocks()
-    evaluate(fake, real, experts=opened, n=n, repeats=1, true_data=False)
-    whole += clocks() - began
-    began = clocks()
-    forward(opened, n)  # before and after, so that a machine that slows down favours neither
-    bare += clocks() - began
-    for name, a, b in zip(("wall", "processor"), whole, bare, strict=True):
-        print(f"{name}: battery {a:.1f} s, forward passes {b:.1f} s, ratio {a / b:.3f}")
+    """The same as `idvae bench evaluate`."""
+    print(table(measure(n, size, 3, print)))
 
 
 def folder(n, size):
     """Scoring a folder of n JPEGs of mixed sizes: each is decoded once, and cores are busy."""
     decoded = []
-    decode = image_module.decode
-    image_module.decode = lambda path: decoded.append(path) or decode(path)
+    decode = stored.decode
+    stored.decode = lambda path: decoded.append(path) or decode(path)
     opened = open_experts(experts_at(size))
     with tempfile.TemporaryDirectory() as place:
         for i, pixels in enumerate(smooth(n, 256)):

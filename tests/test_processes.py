@@ -21,14 +21,13 @@ from idvae import batches, loop
 from idvae.methods.method import Method
 
 # The noise of the whole batch, of which each process takes its part: what one process would draw.
-whole = Method.draw_noise
+own, whole = batches.generator_for, Method.draw_noise
+def shared(seed, stream, *position):
+    return own(seed, stream, *((position[0], 0) if stream == batches.NOISE else position))
 def part(self, n, generator):
     rank = int(sys.argv[1])
-    shared = batches.generator_for(0, batches.NOISE, part.step, 0)
-    part.step += 1
-    return {name: t[rank * n : (rank + 1) * n] for name, t in whole(self, 2 * n, shared).items()}
-part.step = 0
-Method.draw_noise = part
+    return {k: t[rank * n : (rank + 1) * n] for k, t in whole(self, 2 * n, generator).items()}
+batches.generator_for, Method.draw_noise = shared, part
 from idvae.cli import main
 sys.exit(main(sys.argv[2:]))
 """

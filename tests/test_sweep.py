@@ -18,8 +18,9 @@ SMALL = {"steps": 3, "batch_size": 8, "width": 8, "save_every": 100, "grid_every
 
 
 @pytest.fixture
-def plan(tmp_path):
-    data.prepare("gaussians-ring", n=200, overwrite=True)
+def plan(tmp_path, monkeypatch):
+    monkeypatch.setenv("IDVAE_DATA", str(tmp_path / "data"))
+    data.prepare("gaussians-ring", n=200)
 
     def write(**values):
         path = tmp_path / "plan.yaml"
@@ -98,7 +99,7 @@ def test_a_run_made_with_other_options_is_not_taken_for_this_one(plan, tmp_path)
 
 
 def test_the_fair_preset_is_one_for_all(plan):
-    data.prepare("digits", size=16, n=60, overwrite=True)
+    data.prepare("digits", size=16, n=60)
     file = plan(methods=["vae", "gan", "idvae"], data=["digits-16"], config="fair", options=None)
     made = jobs(Plan.read(file), file.parent)
     assert len({str(job.settings.networks) for job in made}) == 1

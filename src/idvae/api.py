@@ -8,11 +8,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from idvae import __version__, data, methods, settings
+from idvae.conditions import Condition
 from idvae.data.prepared import PreparedSet
 from idvae.errors import UserError
 from idvae.runs import Run
 from idvae.settings import Settings
+
+CONDITIONS = 10_000  # rows of the training split's conditions that a run keeps to draw from
 
 Quiet = Callable[[int, Mapping[str, float]], None]
 
@@ -63,9 +68,11 @@ def recipes_of(method: str, prepared: PreparedSet) -> list[str]:
 
 def start(chosen: Settings, prepared: PreparedSet, out: Path, overwrite: bool) -> Any:
     """A trainer for a new run; the folder is made once everything else was found in order."""
+    from idvae.cost import step_macs
     from idvae.loop import Trainer, data_shape
 
-    shape = data_shape(prepared)
+    condition = Condition.of(prepared, chosen.train.condition)
+    shape = data_shape(prepared, condition)
     chosen = replace(chosen, networks=chosen.networks.resolved(shape))
     config = {
         "method": chosen.method,
@@ -85,13 +92,20 @@ def start(chosen: Settings, prepared: PreparedSet, out: Path, overwrite: bool) -
             "numpy": version("numpy"),
         },
     }
+    if condition is not None:
+        config["condition"] = condition.config()
     trainer = Trainer(Run(out, config), chosen, prepared)
     config["parameters"] = {
         name: sum(p.numel() for p in network.parameters())
         for name, network in trainer.method.named_children()
     }
+    config["step_macs"] = step_macs(trainer.method)
     if trainer.is_first:
         trainer.run = Run.create(out, config, overwrite)
+        if condition is not None:
+            split = prepared.split("train")
+            some = np.linspace(0, len(split) - 1, min(CONDITIONS, len(split))).astype(np.int64)
+            trainer.run.write_conditions(condition.rows(prepared, split, some))
     trainer.fabric.barrier()
     return trainer
 

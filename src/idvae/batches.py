@@ -16,7 +16,7 @@ import torch
 T = TypeVar("T")
 
 # Streams of randomness that must never coincide.
-ORDER, NOISE, FLIP, INITIAL, SAMPLES = range(5)
+ORDER, NOISE, FLIP, INITIAL, SAMPLES, CONDITIONS = range(6)
 
 
 def seed_for(seed: int, stream: int, *position: int) -> int:

@@ -1,9 +1,13 @@
 """Where it computes: device, precision, processes."""
 
+import atexit
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
 
 import torch
+from torch import Tensor, distributed
 
 from idvae.errors import UserError
 
@@ -62,5 +66,46 @@ def make_fabric(device: str, precision: str, threads: int) -> "Fabric":
             precision=precision,
         )
         fabric.launch()
+        atexit.register(_leave)
         return fabric
     return Fabric(accelerator=kind, devices=1 if index is None else [index], precision=precision)
+
+
+def _leave() -> None:
+    """End the group before the interpreter does: gloo's threads abort a process that does not."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+def all_reduce(tensor: Tensor, how: Literal["mean", "sum", "max"]) -> Tensor:
+    """Combine the tensors of all processes, in place, with the same result on each.
+
+    Fabric's own waits at a barrier before each message, which doubles what a step waits.
+    """
+    operation = distributed.ReduceOp.MAX if how == "max" else distributed.ReduceOp.SUM
+    distributed.all_reduce(tensor, operation)
+    return tensor.div_(distributed.get_world_size()) if how == "mean" else tensor
+
+
+@contextmanager
+def lost_process_told() -> Iterator[None]:
+    """Turn what a process sees when another one is gone into one line.
+
+    Raises:
+        UserError: another process ended, or did not answer for as long as torch waits.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not distributed.is_available() or not _is_lost(error):
+            raise
+        raise UserError(
+            "another process of this training is gone, so this one ends too; see the output of "
+            "that process, then go on from the newest checkpoint with idvae train --resume DIR "
+            "under the same torchrun"
+        ) from error
+
+
+def _is_lost(error: RuntimeError) -> bool:
+    # NCCL and the store raise classes of torch.distributed; gloo a RuntimeError that names itself.
+    return isinstance(error, distributed.DistError) or "gloo/transport" in str(error)

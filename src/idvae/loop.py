@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from idvae import batches, checkpoints, methods, pictures
+from idvae.conditions import Condition
 from idvae.data.pixels import to_float, to_uint8
-from idvae.data.prepared import PreparedSet
-from idvae.devices import make_fabric
+from idvae.data.prepared import PreparedSet, Split
+from idvae.devices import all_reduce, lost_process_told, make_fabric
 from idvae.errors import DivergedError, UserError
 from idvae.methods.method import Method
 from idvae.networks import DataShape, Networks
@@ -44,7 +45,9 @@ class Trainer:
         self.run, self.settings, self.config, self.data = run, settings, settings.train, data
         self.fabric = make_fabric(self.config.device, self.config.precision, self.config.threads)
         self.dtype = torch.float64 if self.config.precision == "64" else torch.float32
-        self.method = build_method(settings, data_shape(data), self.config.seed)
+        self.condition = Condition.of(data, self.config.condition)
+        shape = data_shape(data, self.condition)
+        self.method = build_method(settings, shape, self.config.seed)
         self.config.check(tuple(self.method.groups))
         self.method.to(self.fabric.device, self.dtype, memory_format=torch.channels_last)
         self.parameters = {g: self.method.group_parameters(g) for g in self.method.groups}
@@ -80,7 +83,7 @@ class Trainer:
             self.board = _tensorboard(self.run)
         clock, since = time.perf_counter(), self.step
         feed = batches.prefetched(self._rows, self.step, config.steps)
-        with stop_signals() as stopped, closing(feed):
+        with stop_signals() as stopped, lost_process_told(), closing(feed):
             for rows, generator in feed:
                 self._train_step(rows, generator)
                 if self.step % config.log_every == 0 or self.step == config.steps:
@@ -111,7 +114,7 @@ class Trainer:
         """Whether the flag is set on any process, so that all stop at the same step."""
         if self.fabric.world_size == 1:
             return flag
-        return bool(self.fabric.all_reduce(torch.tensor(float(flag)), reduce_op="max") > 0)
+        return bool(all_reduce(torch.tensor(float(flag), device=self.fabric.device), "max") > 0)
 
     def _rows(self, step: int) -> tuple[tuple[np.ndarray, np.ndarray | None], torch.Generator]:
         """What the thread prepares: the images of a step as bytes, and its source of noise."""
@@ -126,13 +129,13 @@ class Trainer:
             mirrored = np.random.default_rng(seed).random(len(images)) < 0.5
             images[mirrored] = images[mirrored, :, ::-1]
         noise = batches.generator_for(config.seed, batches.NOISE, step, rank)
-        return (images, None), noise
+        return (images, self._conditions(self.train_split, rows)), noise
 
     def _train_step(
         self, rows: tuple[np.ndarray, np.ndarray | None], generator: torch.Generator
     ) -> None:
-        images, y = rows
-        x = self._to_device(images)
+        images, conditions = rows
+        x, y = self._to_device(images), self._to_float(conditions)
         noise = self.method.draw_noise(len(x), generator)
         noise = {name: t.to(self.fabric.device, self.dtype) for name, t in noise.items()}
         self._set_learning_rates()
@@ -159,7 +162,7 @@ class Trainer:
     def _average_gradients(self, parameters: list[nn.Parameter]) -> None:
         """Average over processes as one flat tensor: one message for a group."""
         flat = torch.cat([p.grad.flatten() for p in parameters])
-        flat = self.fabric.all_reduce(flat, reduce_op="mean")
+        flat = all_reduce(flat, "mean")
         for p, grad in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
             p.grad.copy_(grad.view_as(p))
 
@@ -209,7 +212,7 @@ class Trainer:
         self._check_finite()
         if self.fabric.world_size > 1:
             for name, total in self.sums.items():
-                self.sums[name] = self.fabric.all_reduce(total, reduce_op="sum")
+                self.sums[name] = all_reduce(total, "sum")
         images = steps * self.config.batch_size * self.fabric.world_size
         row: dict[str, Any] = {"step": self.step}
         row |= {name: float(total / count) for name, (total, count) in self.sums.items()}
@@ -238,7 +241,9 @@ class Trainer:
             n = GRID if self.data.kind == "images" else 10_000
             generator = batches.generator_for(self.config.seed, batches.SAMPLES)
             z = self.method.draw_prior(n, generator).to(self.fabric.device, self.dtype)
-            samples = self.method.decode(z)
+            # Points are not conditioned on more rows than there are.
+            rows = np.arange(n) % len(held_out)
+            samples = self.method.decode(z, self._to_float(self._conditions(held_out, rows)))
             name = f"{self.step:08d}.png"
             if self.data.kind == "points":
                 data = held_out.gather(np.arange(min(n, len(held_out))))
@@ -250,10 +255,11 @@ class Trainer:
             picture = pictures.enlarge(pictures.grid(to_uint8(samples).cpu().numpy()))
             pictures.save_png(self.run.path / "samples" / name, picture)
             if self.method.reconstructs:
-                originals = held_out.gather(np.arange(min(GRID // 2, len(held_out))))
-                made = self.method.decode(
-                    self.method.encode(self._to_device(originals)), posterior=True
-                )
+                rows = np.arange(min(GRID // 2, len(held_out)))
+                originals = held_out.gather(rows)
+                y = self._to_float(self._conditions(held_out, rows))
+                code = self.method.encode(self._to_device(originals), y)
+                made = self.method.decode(code, y, posterior=True)
                 picture = pictures.pairs(originals, to_uint8(made).cpu().numpy())
                 path = self.run.path / "reconstructions" / name
                 pictures.save_png(path, pictures.enlarge(picture))
@@ -268,6 +274,16 @@ class Trainer:
             tensor = tensor.pin_memory().to(self.fabric.device, non_blocking=True)
         x = tensor if self.data.kind == "points" else to_float(tensor)
         return x.to(self.fabric.device, self.dtype)
+
+    def _conditions(self, split: Split, rows: np.ndarray) -> np.ndarray | None:
+        """y of rows of a split, float32 (B, Y); None without a condition."""
+        return None if self.condition is None else self.condition.rows(self.data, split, rows)
+
+    def _to_float(self, rows: np.ndarray | None) -> Tensor | None:
+        """A condition on the device."""
+        if rows is None:
+            return None
+        return torch.from_numpy(rows).to(self.fabric.device, self.dtype)
 
     @property
     def _checkpoint_folder(self) -> Any:
@@ -320,9 +336,10 @@ def build_method(settings: Settings, shape: DataShape, seed: int) -> Method:
         return methods.get(settings.method)(nets, settings.method_config)
 
 
-def data_shape(data: PreparedSet) -> DataShape:
-    """What the networks need to know of a prepared set."""
-    return DataShape(0 if data.kind == "points" else data.size, data.channels)
+def data_shape(data: PreparedSet, condition: Condition | None = None) -> DataShape:
+    """What the networks need to know of a prepared set, and of what conditions them."""
+    size = 0 if data.kind == "points" else data.size
+    return DataShape(size, data.channels, condition.width if condition else 0)
 
 
 def _tensorboard(run: Run) -> Any:

@@ -75,6 +75,17 @@ def dis(logit_x: Tensor, logit_gen: Tensor, logit_rec: Tensor) -> Tensor:
     return -(log_real(logit_x) + log_fake(logit_gen) + log_fake(logit_rec))
 
 
+def mismatch(logit: Tensor, is_wrong: Tensor) -> Tensor:
+    """−log(1 − Dis(x, y')), mean over the images whose y' is wrong; 0 where there is none.
+
+    Args:
+        logit: of real images with the condition of another image, shape (B,).
+        is_wrong: whether that condition differs from the image's own, shape (B,).
+    """
+    log_wrong = -F.softplus(_wide(logit))  # log(1 − Dis)
+    return -(log_wrong * is_wrong).sum() / is_wrong.sum().clamp_min(1)
+
+
 def recons_dis(h: Tensor, h_rec: Tensor) -> Tensor:
     """L_recons^dis [10, 11]: −log N(Dis_l(x) | Dis_l(x̃), I), mean over features and batch.
 

@@ -1,4 +1,4 @@
-"""A trained run as an object: encode, decode, sample, reconstruct, interpolate."""
+"""A trained run as an object: encode, decode, sample, reconstruct, interpolate, edit."""
 
 import os
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from idvae import batches, checkpoints, settings
+from idvae.conditions import Condition
 from idvae.data.pixels import to_float, to_uint8
 from idvae.devices import torch_device
 from idvae.errors import UserError
@@ -37,6 +38,8 @@ class Model:
         data, options = run.config["data"], run.config["options"]
         self.settings = settings.from_mapping(run.config["method"], options)
         self.shape = DataShape(**data["shape"])
+        self.condition = Condition.from_config(run.config.get("condition"))
+        self._conditions = run.conditions() if self.condition else None
         self.method = build_method(self.settings, self.shape, self.settings.train.seed)
         folder = run.path / "checkpoints"
         saved = checkpoints.load(folder, self.settings.method, step)
@@ -58,52 +61,118 @@ class Model:
     def z_dim(self) -> int:
         return self.method.z_dim
 
-    def encode(self, images: np.ndarray) -> np.ndarray:
+    def encode(self, images: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
         """The codes that reconstruction uses, float32 (N, Z).
+
+        Args:
+            images: as the model was trained on.
+            y: their conditions, float32 (N, Y), where the run has one.
 
         Raises:
             UserError: images of another size, number of channels or type; a method without an
-                encoder.
+                encoder; conditions that are missing or not wanted.
         """
         self._check(images)
+        y = self._check_condition(y, len(images))
         if not self.method.reconstructs:
             raise UserError(f"{self.method.title} has no encoder; it only samples")
-        return self._in_batches(images, lambda x: self.method.encode(self._input(x)).cpu().float())
+        return self._in_batches(
+            images, y, lambda x, y: self.method.encode(self._input(x), y).cpu().float()
+        )
 
-    def decode(self, z: np.ndarray, posterior: bool = False) -> np.ndarray:
+    def decode(
+        self, z: np.ndarray, posterior: bool = False, y: np.ndarray | None = None
+    ) -> np.ndarray:
         """Codes (N, Z) to images or points.
 
         Args:
             z: codes, float.
             posterior: whether they come from `encode`; else they are of the prior.
+            y: conditions, float32 (N, Y), where the run has one.
         """
-        return self._in_batches(np.asarray(z, np.float32), lambda z: self._decode(z, posterior))
+        y = self._check_condition(y, len(z))
+        return self._in_batches(
+            np.asarray(z, np.float32), y, lambda z, y: self._decode(z, posterior, y)
+        )
 
-    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+    def sample(self, n: int, seed: int = 0, y: np.ndarray | None = None) -> np.ndarray:
         """n draws from the model: decoded codes of the prior; the first k do not depend on n.
 
+        Args:
+            n: how many.
+            seed: of the codes, and of the conditions where none are given.
+            y: conditions, float32 (n, Y), where the run has one; else they are drawn as they
+                occur in the training data.
+
         Raises:
-            UserError: n below 1.
+            UserError: n below 1, or conditions that do not fit.
         """
         if n < 1:
             raise UserError(f"-n {n} is out of range; it is at least 1")
-        return np.concatenate(list(self.sample_batches(n, seed)))
+        return np.concatenate(list(self.sample_batches(n, seed, y=y)))
 
-    def sample_batches(self, n: int, seed: int = 0, batch: int = BATCH) -> Iterator[np.ndarray]:
+    def sample_batches(
+        self, n: int, seed: int = 0, batch: int = BATCH, y: np.ndarray | None = None
+    ) -> Iterator[np.ndarray]:
         """The same draws in batches, for more than memory should hold."""
+        if y is not None:
+            y = self._check_condition(y, n)
         for first in range(0, n, batch):
-            # Each code has its own generator, so that a draw depends on its number alone.
-            rows = [
+            last = min(first + batch, n)
+            rows = self._codes(first, last, seed)
+            told = self.draw_conditions(first, last, seed) if y is None else y[first:last]
+            given = None if told is None else torch.from_numpy(told)
+            yield self._decode(rows, y=given).numpy()
+
+    def draw_codes(self, n: int, seed: int = 0) -> np.ndarray:
+        """The codes of the prior that `sample` decodes, float32 (n, Z)."""
+        return self._codes(0, n, seed).numpy()
+
+    def _codes(self, first: int, last: int, seed: int) -> Tensor:
+        # Each code has its own generator, so that a draw depends on its number alone.
+        return torch.cat(
+            [
                 self.method.draw_prior(1, batches.generator_for(seed, batches.SAMPLES, i))
-                for i in range(first, min(first + batch, n))
+                for i in range(first, last)
             ]
-            yield self._decode(torch.cat(rows)).numpy()
+        )
 
-    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+    def draw_conditions(self, first: int, last: int, seed: int) -> np.ndarray | None:
+        """y of the draws from number `first` to before `last`, as they occur in the data."""
+        if self._conditions is None:
+            return None
+        seeds = (batches.seed_for(seed, batches.CONDITIONS, i) for i in range(first, last))
+        return self._conditions[[s % len(self._conditions) for s in seeds]]
+
+    def reconstruct(self, images: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
         """Dec(Enc(x)) of images or points, of the same shape and type."""
-        return self.decode(self.encode(images), posterior=True)
+        return self.decode(self.encode(images, y), posterior=True, y=y)
 
-    def interpolate(self, a: np.ndarray, b: np.ndarray, steps: int = 8) -> np.ndarray:
+    def edit(self, images: np.ndarray, y: np.ndarray, changed: np.ndarray) -> np.ndarray:
+        """Encode images with their conditions, and decode them with changed ones.
+
+        Args:
+            images: as the model was trained on.
+            y, changed: conditions, float32 (N, Y); `Condition.changed` makes one of the other.
+
+        Raises:
+            UserError: a run without a condition, or a method without an encoder.
+        """
+        if self.condition is None:
+            raise UserError(
+                f"{self.run.path} was trained without a condition, so nothing in it can be "
+                "edited; train with --condition"
+            )
+        return self.decode(self.encode(images, y), posterior=True, y=changed)
+
+    def interpolate(
+        self,
+        a: np.ndarray,
+        b: np.ndarray,
+        steps: int = 8,
+        y_a: np.ndarray | None = None,
+        y_b: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Decode the way from each code of a to that of b.
 
         A straight line for a normal prior, the great circle for a spherical one.
@@ -111,6 +180,8 @@ class Model:
         Args:
             a, b: codes, shape (N, Z).
             steps: codes on each way, both ends included; at least 2.
+            y_a, y_b: the conditions at both ends, float32 (N, Y), where the run has one; the way
+                between them is straight.
 
         Returns:
             images (N, steps, H, W, C).
@@ -125,25 +196,44 @@ class Model:
                 np.where(sine > 1e-6, sine, 1.0)
             )
             way = np.where(sine > 1e-6, curved, way)
-        out = self.decode(way.reshape(-1, self.z_dim), posterior=True)
+        told = None
+        if y_a is not None and y_b is not None:
+            told = ((1 - t) * y_a[:, None] + t * y_b[:, None]).reshape(len(a) * steps, -1)
+        out = self.decode(way.reshape(-1, self.z_dim), posterior=True, y=told)
         return out.reshape(len(a), steps, *out.shape[1:])
 
-    def _decode(self, z: Tensor, posterior: bool = False) -> Tensor:
+    def _decode(self, z: Tensor, posterior: bool = False, y: Tensor | None = None) -> Tensor:
+        y = None if y is None else y.to(self.device, self.dtype)
         with torch.no_grad():
-            x = self.method.decode(z.to(self.device, self.dtype), posterior=posterior)
+            x = self.method.decode(z.to(self.device, self.dtype), y, posterior=posterior)
         return x.float().cpu() if self.is_points else to_uint8(x).cpu()
 
-    def _in_batches(self, rows: np.ndarray, function: Any) -> np.ndarray:
+    def _in_batches(self, rows: np.ndarray, y: np.ndarray | None, function: Any) -> np.ndarray:
+        parts = []
         with torch.no_grad():
-            parts = [
-                function(torch.from_numpy(np.ascontiguousarray(rows[i : i + BATCH])))
-                for i in range(0, len(rows), BATCH)
-            ]
+            for first in range(0, len(rows), BATCH):
+                part = slice(first, first + BATCH)
+                told = None if y is None else torch.from_numpy(y[part]).to(self.device, self.dtype)
+                parts.append(function(torch.from_numpy(np.ascontiguousarray(rows[part])), told))
         return torch.cat(parts).numpy()
 
     def _input(self, rows: Tensor) -> Tensor:
         rows = rows.to(self.device)
         return (rows if self.is_points else to_float(rows)).to(self.dtype)
+
+    def _check_condition(self, y: np.ndarray | None, n: int) -> np.ndarray | None:
+        if self.condition is None:
+            if y is not None:
+                raise UserError(f"{self.run.path} was trained without a condition")
+            return None
+        width = self.condition.width
+        if y is None or np.shape(y) != (n, width):
+            told = "none" if y is None else f"shape {np.shape(y)}"
+            raise UserError(
+                f"{self.run.path} needs the conditions of its images, shape ({n}, {width}), "
+                f"not {told}"
+            )
+        return np.ascontiguousarray(y, np.float32)
 
     def _check(self, images: np.ndarray) -> None:
         s = self.shape

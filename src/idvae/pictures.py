@@ -1,10 +1,11 @@
 """Pictures from arrays: grids of images, and the density of 2-D samples. No torch."""
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from idvae.files import atomic_file
 
@@ -53,6 +54,42 @@ def enlarge(image: np.ndarray, least: int = 480) -> np.ndarray:
     neither hides nor blurs small images."""
     factor = max(1, -(-least // min(image.shape[:2])))
     return image.repeat(factor, 0).repeat(factor, 1)
+
+
+def with_row_labels(image: np.ndarray, labels: Sequence[str], right: bool = False) -> np.ndarray:
+    """Write a label beside each of the equal rows of a grid.
+
+    Args:
+        image: uint8 (height, width, C).
+        labels: one a row.
+        right: to the right of the rows; else to their left.
+
+    Returns:
+        uint8, shape (height, wider, 3).
+    """
+    height, width, c = image.shape
+    font = _font(min(20, max(9, height // len(labels) // 3)))
+    side = int(max(font.getlength(label) for label in labels)) + 12
+    canvas = Image.new("RGB", (width + side, height), "white")
+    picture = Image.fromarray(np.ascontiguousarray(image.repeat(3, 2) if c == 1 else image))
+    canvas.paste(picture, (0 if right else side, 0))
+    draw = ImageDraw.Draw(canvas)
+    x, anchor = (width + 6, "lm") if right else (side - 6, "rm")
+    for i, label in enumerate(labels):
+        middle = (i + 0.5) * height / len(labels)
+        draw.text((x, middle), label, fill="black", font=font, anchor=anchor)
+    return np.asarray(canvas)
+
+
+def with_column_labels(image: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    """Write a label above each of the equal columns of a grid, reading upwards."""
+    return np.rot90(with_row_labels(np.rot90(image, -1), labels, right=True))
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    import matplotlib  # brings a font that has Greek letters, which PIL's own lacks
+
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", size)
 
 
 def save_png(path: PATH, image: np.ndarray) -> None:

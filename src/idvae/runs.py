@@ -1,6 +1,7 @@
 """The run folder: where a training writes what it is and what it did.
 
     config.yaml          everything that made the run: method, options, networks, data, versions
+    conditions.npy       conditions of the training split, where the run has one
     metrics.jsonl        one line every `log_every` steps
     checkpoints/STEP/    weights and optimizer state (checkpoints.py)
     samples/, reconstructions/   grids at intervals
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from idvae.errors import UserError
@@ -88,6 +90,26 @@ class Run:
         with atomic_file(self.path / "config.yaml") as temporary:
             text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
             temporary.write_text(text, encoding="utf-8")
+
+    def write_conditions(self, rows: np.ndarray) -> None:
+        """Keep conditions to draw from when sampling, shape (N, Y)."""
+        with atomic_file(self.path / "conditions.npy") as temporary, temporary.open("wb") as file:
+            np.save(file, rows.astype(np.int8), allow_pickle=False)
+
+    def conditions(self) -> np.ndarray:
+        """What `write_conditions` kept, float32 (N, Y).
+
+        Raises:
+            UserError: it is gone or damaged.
+        """
+        file = self.path / "conditions.npy"
+        try:
+            rows = np.load(file, allow_pickle=False)
+            return rows.astype(np.float32).reshape(
+                len(rows), len(self.config["condition"]["names"])
+            )
+        except (OSError, ValueError, EOFError, TypeError) as error:
+            raise UserError(f"{file} cannot be read ({error}); train the run again") from error
 
     @property
     def metrics_file(self) -> Path:

@@ -41,6 +41,8 @@ class TrainConfig:
         clip: largest norm of a group's gradient; 0 does not clip.
         ema: decay of the averaged decoder that sampling then uses, such as 0.999; 0 keeps none.
         flip: mirror each image left to right with a chance of one half.
+        condition: what the networks are told beside the image or z: labels, names of attributes
+            joined by commas, or attributes for the main ones of the set.
         log_every: steps between lines of metrics.jsonl.
         grid_every: steps between grids of samples and reconstructions; 0 makes none.
         save_every: steps between checkpoints.
@@ -62,6 +64,7 @@ class TrainConfig:
     clip: float = 0.0
     ema: float = 0.0
     flip: bool = False
+    condition: str | None = None
     log_every: int = 50
     grid_every: int = 1000
     save_every: int = 1000

@@ -7,7 +7,7 @@ import torch.multiprocessing
 from evaluate.group import in_a_group
 from evaluate.toys import ToySet, images, pooled, toy
 from idvae.errors import UserError
-from idvae.evaluate import battery, features
+from idvae.evaluate import battery, features, reference
 from idvae.evaluate.battery import evaluate
 from idvae.evaluate.features import collect
 from idvae.evaluate.frechet import frechet_distance
@@ -57,7 +57,7 @@ def test_true_data_are_a_floor_and_disjoint_from_the_reference():
         assert found.true_data[expert]["fd"].mean < 0.3 * found.row[expert]["fd"].mean
         assert len(found.true_data[expert]["fd"].values) == 2  # 200 held-out images
     everything = ToySet(images(100, seed=3), images(0))
-    source, pool = battery._real_sides(everything, 50_000, 30, 0, None)
+    source, pool = reference._real_sides(everything, 50_000, 30, 0, None)
     assert source.count == 70
     assert not set(source.within) & set(pool.within)
 
@@ -89,7 +89,7 @@ def test_scores_do_not_depend_on_how_images_arrive(monkeypatch):
     pieces = iter([pixels[:1], pixels[1:50], pixels[50:]])
     streamed = evaluate(pieces, REAL, experts=[pooled()], n=300)
     assert streamed.row == whole.row
-    monkeypatch.setattr("idvae.evaluate.images.CHUNK", 17)
+    monkeypatch.setattr("idvae.evaluate.source.CHUNK", 17)
     assert evaluate(pixels, REAL, experts=[pooled()], n=300).row == whole.row
     order = np.random.default_rng(0).permutation(300)
     shuffled = evaluate(pixels[order], REAL, experts=[pooled()], n=300)
@@ -113,7 +113,7 @@ def test_several_processes_find_what_one_finds(tmp_path, keep):
 
 
 def test_more_images_than_rows_are_kept_leave_the_distance_as_it_is(monkeypatch):
-    for module in (features, battery):
+    for module in (features, battery, reference):
         monkeypatch.setattr(module, "KEEP", 120)
     pixels = images(300, seed=9)
     few = collect(open_images(pixels).draw(300, 0, 0), [pooled()], 300, keep=120)["pooled"]
@@ -134,7 +134,8 @@ def test_reference_features_are_cached_by_content(own_cache, monkeypatch):
     with np.load(kept[0]) as arrays:
         assert {"mu", "sigma", "factor", "n"} <= set(arrays.files)
     seen = []
-    monkeypatch.setattr(battery, "collect", lambda *a, **k: seen.append(1) or collect(*a, **k))
+    for module in (battery, reference):
+        monkeypatch.setattr(module, "collect", lambda *a, **k: seen.append(1) or collect(*a, **k))
     again = scored()
     assert again.row == first.row
     assert again.true_data == first.true_data

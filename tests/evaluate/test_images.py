@@ -4,8 +4,9 @@ from PIL import Image
 
 from evaluate.toys import images
 from idvae.errors import UserError
-from idvae.evaluate import images as module
-from idvae.evaluate.images import as_bytes, open_images
+from idvae.evaluate import stored as module
+from idvae.evaluate.images import open_images
+from idvae.evaluate.source import as_bytes
 
 
 def everything(source, n, part=0, seed=0):

@@ -63,10 +63,10 @@ def test_a_split_or_an_array_is_measured_in_batches_and_the_facts_are_kept():
     pixels = images(600, 3)
     done = []
     found = reconstruction(
-        ToySplit(pixels), lambda x: 255 - x, experts=[toy()], n=550, progress=done.append
+        ToySplit(pixels), lambda x, i: 255 - x, experts=[toy()], n=550, progress=done.append
     )
     assert sum(done) == found["facts"]["n"] == 550
-    same = reconstruction(pixels, lambda x: 255 - x, experts=[toy()], n=550)
+    same = reconstruction(pixels, lambda x, i: 255 - x, experts=[toy()], n=550)
     assert same == found
     chosen = pixels[fixed_indices(600, 550)]
     expected = of_pairs(chosen, 255 - chosen, [])
@@ -84,6 +84,6 @@ def test_images_smaller_than_the_window_have_no_ssim():
 
 def test_mistakes_are_told():
     with pytest.raises(UserError, match="originals' shape"):
-        reconstruction(X, lambda x: x[:, :16])
+        reconstruction(X, lambda x, i: x[:, :16])
     with pytest.raises(UserError, match="no test images"):
-        reconstruction(X[:0], lambda x: x)
+        reconstruction(X[:0], lambda x, i: x)

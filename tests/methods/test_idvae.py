@@ -7,6 +7,7 @@ hand what the paper treats as data.
 import pytest
 import torch
 
+from idvae.errors import UserError
 from idvae.networks import DataShape
 from methods.recorder import run_step
 
@@ -42,7 +43,14 @@ class Oracle:
 
     def l_dis(self, x_rec, x_gen):  # equation 9
         real, gen, rec = self.dis(self.x), self.dis(x_gen.detach()), self.dis(x_rec.detach())
-        return -(torch.log(real).mean() + torch.log(1 - gen).mean() + torch.log(1 - rec).mean())
+        loss = -(torch.log(real).mean() + torch.log(1 - gen).mean() + torch.log(1 - rec).mean())
+        if self.c.mismatch:  # each image with the condition of the one before it
+            n = len(self.x)
+            others = torch.stack([self.y[i - 1] for i in range(n)])
+            fake = 1 / (1 + torch.exp(-self.net.dis(self.net.shared(self.x, others))))
+            wrong = [i for i in range(n) if not torch.equal(others[i], self.y[i])]
+            loss = loss - self.c.mismatch * sum(torch.log(1 - fake[i]) for i in wrong) / len(wrong)
+        return loss
 
     def l_enc(self):  # equations 4, 5, 8
         mu, logvar, code = self.code()
@@ -105,6 +113,22 @@ def test_gradients_equal_the_oracle(name, options, shape, preset, schedule):
             torch.testing.assert_close(
                 gradient, expected[seen.group][name_], rtol=1e-9, atol=1e-9, msg=name_
             )
+
+
+@pytest.mark.parametrize("schedule", ["dis-first", "enc-first", "joint"])
+@pytest.mark.parametrize(("shape", "preset"), [s for s in SHAPES if s[0].condition])
+def test_gradients_with_mismatched_pairs_equal_the_oracle(shape, preset, schedule):
+    """Batches of 7: with three classes, the first and the last image share theirs."""
+    step = run_step("idvae", shape, preset, batch=7, schedule=schedule, mismatch=0.5, **WEIGHTS)
+    expected = expected_gradients(step, schedule)
+    for seen in step.seen:
+        for name, gradient in seen.gradients.items():
+            torch.testing.assert_close(gradient, expected[seen.group][name], rtol=1e-9, atol=1e-9)
+
+
+def test_mismatched_pairs_need_a_condition():
+    with pytest.raises(UserError, match="--mismatch needs a --condition"):
+        run_step("idvae", mismatch=0.5)
 
 
 ORDERS = {

@@ -7,7 +7,9 @@ from idvae.errors import UserError
 from idvae.evaluate.scores import Scores, Value
 from idvae.report import table as module
 from idvae.report.agreement import agreement, in_words, kendall, overlap
-from idvae.report.table import agreement_words, as_csv, latex, markdown, reconstructions, table
+from idvae.report.rows import Entry, Row, rows_of
+from idvae.report.table import agreement_words, as_csv, latex, markdown, table, training_lines
+from report.made import entry
 
 # The paper's Table 1, CIFAR10.
 PAPER = {
@@ -31,7 +33,7 @@ def row(name):
 
 def paper():
     floor = row("True Data")
-    return [Scores(name, {"n": 1}, row(name), floor) for name in PAPER if name != "True Data"]
+    return [Row(Scores(name, {}, row(name), floor)) for name in PAPER if name != "True Data"]
 
 
 def test_the_paper_s_table_has_its_best_and_its_ties_marked():
@@ -50,16 +52,16 @@ def test_the_paper_s_table_has_its_best_and_its_ties_marked():
 
 def test_csv_holds_every_digit():
     lines = as_csv(table(paper())).splitlines()
-    assert lines[0] == "model,expert,metric,mean,sd,best"
-    assert lines[1] == "True Data,fid15,fd,3.16,0.06,0"
-    assert "IDVAE,frd,fd,105.45,0.79,1" in lines
+    assert lines[0] == "model,expert,metric,mean,sd,best,over,n"
+    assert lines[1] == "True Data,fid15,fd,3.16,0.06,0,draws,1"
+    assert "IDVAE,frd,fd,105.45,0.79,1,draws,1" in lines
     assert len(lines) == 1 + 7 * 3
 
 
 def test_latex_is_a_tabular_with_escaped_names():
-    scores = paper()
-    scores[0].name = "A_B & 50%"
-    text = latex(table(scores))
+    rows = paper()
+    rows[0].scores.name = "A_B & 50%"
+    text = latex(table(rows))
     assert text.startswith(r"\begin{tabular}{lrrr}")
     assert r"A\_B \& 50\%" in text
     assert r"\boldmath$105.45\pm 0.79$\unboldmath \\" in text
@@ -68,7 +70,7 @@ def test_latex_is_a_tabular_with_escaped_names():
 
 def test_more_is_better_where_it_is():
     def of(name, value):
-        return Scores(name, {}, {"lite0": {"coverage": Value(value, 0.01, (value,))}})
+        return Row(Scores(name, {}, {"lite0": {"coverage": Value(value, 0.01, (value,))}}))
 
     made = table([of("a", 0.5), of("b", 0.9), of("c", 0.89)], "coverage")
     assert made.best == {"lite0": {"b", "c"}}
@@ -78,7 +80,7 @@ def test_more_is_better_where_it_is():
 def test_a_missing_value_and_a_missing_deviation_are_shown_as_such():
     a = Scores("a", {}, {"x": {"fd": Value(1.0, None, (1.0,))}, "y": {"fd": Value(2.0, 0.1, ())}})
     b = Scores("b", {}, {"x": {"fd": Value(3.0, None, (3.0,))}})
-    text = markdown(table([a, b]))
+    text = markdown(table([Row(a), Row(b)]))
     assert "| a | **1.00** | **2.00±0.10** |" in text
     assert "| b | 3.00 | – |" in text
 
@@ -92,16 +94,11 @@ def test_mistakes_are_told():
         table(paper(), "kid")
     with pytest.raises(UserError, match="two scores have the name 'VAE'"):
         table([*paper(), *[s for s in paper() if s.name == "VAE"]])
-    other = paper()
-    other[1].facts = {"n": 2}
-    with pytest.raises(UserError, match="n: 1 and 2"):
-        table(other)
-    assert table(other, ignore=["n"])
 
 
 def test_the_paper_s_disputes_are_found_and_told():
-    scores = paper()
-    values = {e: {s.name: s.row[e]["fd"] for s in scores} for e in EXPERTS}
+    rows = paper()
+    values = {e: {r.name: r.scores.row[e]["fd"] for r in rows} for e in EXPERTS}
     found = agreement(values)
     assert found.rankings["fid15"][:2] == ("α-GAN", "IDVAE")
     assert found.rankings["frd"][0] == "IDVAE"
@@ -111,7 +108,7 @@ def test_the_paper_s_disputes_are_found_and_told():
     assert (dispute.for_one, dispute.for_other) == (("fid15",), ("fid16", "frd"))
     words = in_words(found)
     assert "fid15 holds VAE-GAN better than AGE; fid16 and frd the reverse." in words
-    assert agreement_words(scores, table(scores)) == words
+    assert agreement_words(rows, table(rows)) == words
     assert "One expert alone" in in_words(agreement({"fid15": values["fid15"]}))
     assert "no pair" in in_words(agreement({"a": values["frd"], "b": values["frd"]}))
 
@@ -130,18 +127,27 @@ def test_ties_are_overlaps_of_deviations():
     assert not overlap(Value(1.0, None, ()), Value(1.1, None, ()))
 
 
-def test_reconstructions_of_the_same_images_stand_side_by_side():
-    def of(name, error, indices="x"):
-        facts = {"n": 10_000, "indices": indices, "experts": {}}
-        values = {"squared_error": {"mean": error, "standard_error": 0.1}}
-        return Scores(name, {}, {}, reconstruction={"facts": facts, "values": values})
-
-    text = reconstructions([of("a", 1.5), of("b", 2.5), Scores("c", {}, {})])
-    assert "| a | 1.5 |\n| b | 2.5 |" in text
-    assert "10,000 test images" in text
-    assert reconstructions([Scores("c", {}, {})]) == ""
-    with pytest.raises(UserError, match="different test images"):
-        reconstructions([of("a", 1), of("b", 2, "y")])
+def test_rows_of_runs_say_what_training_took(tmp_path):
+    made = [entry(tmp_path / f"i{seed}", seed=seed, fds=(seed, seed + 2)) for seed in (0, 1, 2)]
+    made += [entry(tmp_path / "v", "vae", fds=(7.0, 9.0))]
+    made += [Entry(Scores("others", {"n": 1}, {"a": {"fd": Value(9.0, None, (9.0,))}}))]
+    found = table(rows_of(made))
+    text = markdown(found)
+    assert "| Model | a | b | Parameters | Training, multiply-adds | Training, min |" in text
+    assert "| True Data | 0.50 | 0.70 | – | – | – |" in text
+    assert "| IDVAE | **2.00±1.00** | **4.00±2.00** | 1,500 | 0.002 T | 1.17 |" in text
+    assert "| VAE | 8.00±1.41 | 16.00±2.83 | 1,500 | 0.002 T | 1.17 |" in text
+    assert "| others | 9.00 | – | – | – | – |" in text
+    assert (
+        "mean ± standard deviation over 3 seeds: one training each (IDVAE); over 2 draws of one "
+        "model (VAE); not known from 1 draw (others)."
+    ) in text
+    lines = as_csv(found).splitlines()
+    assert "IDVAE,a,fd,2.0,1.0,1,seeds,3" in lines
+    assert "True Data,a,fd,0.5,,0,draws,1" in lines
+    assert "IDVAE,,training_macs,2000000000.0,,,," in training_lines(found).splitlines()
+    assert r"IDVAE & \boldmath$2.00\pm 1.00$\unboldmath & " in latex(found)
+    assert r"& 1,500 & 0.002 T & 1.17 \\" in latex(found)
 
 
 def test_tables_need_no_torch():

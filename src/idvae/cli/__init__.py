@@ -19,10 +19,13 @@ COMMANDS = {
     "sweep": ("sweep", "train methods × data × seeds from one YAML file"),
     "sample": ("sample", "draw images from a run"),
     "reconstruct": ("reconstruct", "encode and decode real images"),
+    "edit": ("edit", "change the class or the attributes of real images"),
     "interpolate": ("interpolate", "walk between the codes of real images"),
     "evaluate": ("evaluate", "score images against real ones by a battery of experts"),
     "compare": ("compare", "put scores into one table, and say where experts disagree"),
+    "judge": ("judge", "does a conditional run make what it is asked for"),
     "experts": ("experts", "list the experts, fetch their weights, or train one"),
+    "bench": ("bench", "measure speed, beside rivals that run in turn"),
 }
 
 

@@ -1,58 +1,178 @@
-"""`idvae compare`: the paper's Table 1 from scores, and whether the experts agree."""
+"""`idvae compare`: the paper's Table 1, Figure 3 and Table 2 from runs that were evaluated."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from idvae.cli.parser import Parser
 from idvae.errors import UserError
 from idvae.files import atomic_folder
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from idvae.data.prepared import PreparedSet
+    from idvae.evaluate.scores import Value
+    from idvae.report.mosaic import Strip
+    from idvae.report.rows import Entry, Row
+    from idvae.report.table import Table
+
+ERROR = "squared_error"
+
 
 def run(argv: Sequence[str]) -> None:
-    """Print Table 1 and write it as Markdown, CSV and LaTeX, with the experts' agreement."""
-    parser = Parser("compare", "Put scores of several models beside each other.")
-    parser.add_argument(
-        "scores", metavar="RUN", nargs="+", help="a run that was evaluated, or a scores.json"
-    )
-    parser.add_argument("--metric", default="fd", help="what the table shows")
-    parser.add_argument(
-        "--ignore", default="", metavar="FACTS", help="facts that may differ, joined by commas"
-    )
-    parser.add_argument("--out", metavar="DIR", required=True, help="a folder for the tables")
-    parser.add_argument("--overwrite", action="store_true", help="replace DIR if it is there")
-    options = parser.parse_args(argv)
+    """Print Table 1 with all that belongs to it, and write it with its pictures."""
+    options = _parser().parse_args(argv)
     out = Path(options.out)
     if out.exists() and not options.overwrite:
         raise UserError(f"{out} exists already; choose another --out or pass --overwrite")
     if out.exists() and not (out / "table.md").is_file():
         raise UserError(f"{out} is no comparison, so --overwrite leaves it alone")
 
-    from idvae.evaluate.scores import METRICS, Scores
-    from idvae.report import table
+    from idvae.report import reconstruction, rows, table, training
 
-    scores = [Scores.load(_file(place)) for place in options.scores]
     ignore = [name.strip() for name in options.ignore.split(",") if name.strip()]
-    made = table.table(scores, options.metric, ignore)
-    words = table.agreement_words(scores, made)
-    found = [m for m in METRICS if any(m in row for s in scores for row in s.row.values())]
-    text = table.markdown(made)
-    if rows := table.reconstructions(scores):
-        text += f"\n{rows}"
+    entries = [_entry(place) for place in options.scores]
+    grouped = rows.rows_of(entries, ignore)
+    made = table.table(grouped, options.metric)
+    parts = [table.markdown(made), *(f"{line}\n" for line in training.remarks(grouped))]
+    words = table.agreement_words(grouped, made)
+    measures = reconstruction.markdown(grouped)
     with atomic_folder(out, options.overwrite) as folder:
+        if measures:
+            figures = [folder / f"figure3.{ending}" for ending in ("png", "svg")]
+            shown = reconstruction.save_figure(figures, grouped)
+            parts += [measures, "![Reconstruction error](figure3.png)\n"] if shown else [measures]
+        parts.append(_significance(grouped, made))
+        parts += _table2(folder / "table2.png", grouped, options.device)
+        text = "\n".join(parts)
         (folder / "table.md").write_text(text, encoding="utf-8")
         (folder / "table.tex").write_text(table.latex(made), encoding="utf-8")
-        everything = [table.as_csv(table.table(scores, m, ignore)) for m in found]
-        header = everything[0].splitlines(keepends=True)[0]
-        lines = [line for part in everything for line in part.splitlines(keepends=True)[1:]]
-        (folder / "table.csv").write_text(header + "".join(lines), encoding="utf-8")
+        (folder / "table.csv").write_text(_csv(grouped), encoding="utf-8")
         (folder / "agreement.md").write_text(words, encoding="utf-8")
     print(f"{text}\n{words}\nwrote {out}")
 
 
-def _file(place: str) -> Path:
-    path = Path(place)
-    if not path.is_dir():
-        return path
-    if not (path / "scores.json").is_file():
-        raise UserError(f"{path} was not scored yet; run: idvae evaluate {path}")
-    return path / "scores.json"
+def _parser() -> Parser:
+    parser = Parser(
+        "compare",
+        "Put evaluated models beside each other: scores, cost, reconstructions and pictures. Runs "
+        "that differ in their seed alone are one row.",
+    )
+    parser.add_argument(
+        "scores", metavar="RUN", nargs="+", help="a run that was evaluated, or a scores.json"
+    )
+    parser.add_argument("--metric", default="fd", help="what the table shows")
+    parser.add_argument(
+        "--ignore",
+        default="",
+        metavar="FACTS",
+        help="facts that may differ, joined by commas; data is the training data of runs",
+    )
+    parser.add_argument("--device", default="cpu", help="where pictures are made: cpu, cuda or mps")
+    parser.add_argument("--out", metavar="DIR", required=True, help="a folder for all of it")
+    parser.add_argument("--overwrite", action="store_true", help="replace DIR if it is there")
+    return parser
+
+
+def _entry(place: str) -> Entry:
+    from idvae.report.rows import Entry, open_entry
+
+    scores, run = open_entry(Path(place))
+    if run is None:
+        return Entry(scores)
+    from idvae import methods
+
+    return Entry(scores, run, methods.get(run.config["method"]).title)
+
+
+def _csv(grouped: Sequence[Row]) -> str:
+    """All metrics that there are, under one header."""
+    from idvae.evaluate.scores import METRICS
+    from idvae.report import table
+
+    found = [m for m in METRICS if any(m in v for r in grouped for v in r.scores.row.values())]
+    tables = [table.table(grouped, metric) for metric in found]
+    texts = [table.as_csv(one) for one in tables]
+    header = texts[0].splitlines(keepends=True)[0]
+    lines = [line for text in texts for line in text.splitlines(keepends=True)[1:]]
+    return header + "".join(lines) + table.training_lines(tables[0])
+
+
+def _significance(grouped: Sequence[Row], made: Table) -> str:
+    """The best against the rest by each expert, and in the error of reconstructions."""
+    from idvae.evaluate.scores import METRICS
+    from idvae.report.significance import against_the_best, in_words
+
+    title, less = METRICS[made.metric]
+    runs = [row for row in grouped if row.runs]
+    found = {}
+    for expert in made.experts:
+        there = [row for row in runs if made.metric in row.scores.row.get(expert, {})]
+        values = {r.name: _per_seed(r, r.scores.row[expert][made.metric]) for r in there}
+        found[f"{expert}, {title}"] = against_the_best(values, less)
+    errors = {}
+    for row in runs:
+        measured = (row.scores.reconstruction or {}).get("values", {}).get(ERROR)
+        if measured:
+            errors[row.name] = measured.get("values", [measured["mean"]])
+    found["squared error of reconstructions"] = against_the_best(errors)
+    return in_words(found)
+
+
+def _per_seed(row: Row, value: Value) -> Sequence[float]:
+    """One value a training: draws of one model say nothing of another training."""
+    return value.values if row.over_seeds else [value.mean]
+
+
+def _table2(path: Path, grouped: Sequence[Row], device: str) -> list[str]:
+    """Draw Table 2; returns what to write of it: the picture, and who is not in it and why."""
+    runs = [row for row in grouped if row.runs]
+    if not runs:
+        return []
+    from idvae.api import data_of
+    from idvae.devices import torch_device
+    from idvae.evaluate.reconstruct import fixed_indices
+    from idvae.report.mosaic import BLOCK, save_mosaic
+
+    torch_device(device)
+    try:
+        data = data_of(runs[0].runs[0])
+    except UserError as error:
+        return [f"No Table 2: {error}.\n"]
+    test = data.split("test")
+    chosen = fixed_indices(
+        len(test), BLOCK
+    )  # the first of those that reconstructions are judged by
+    told, strips = [], []
+    for row in runs:
+        try:
+            strips.append(_strip(row, data, chosen, device))
+        except UserError as error:
+            told.append(f"Not in Table 2: {row.name} ({error}).\n")
+    if not strips:
+        return told
+    save_mosaic(path, test.gather(chosen), strips)
+    return ["![Originals, reconstructions, generations](table2.png)\n", *told]
+
+
+def _strip(row: Row, data: PreparedSet, chosen: np.ndarray, device: str) -> Strip:
+    """What the first of a row's runs that can be opened makes."""
+    from idvae.model import Model
+    from idvae.report.mosaic import Strip
+
+    for run in row.runs:
+        try:
+            model = Model(run, device=device)
+            break
+        except UserError:
+            if run is row.runs[-1]:
+                raise
+    reconstructions = None
+    if model.method.reconstructs:
+        test, told = data.split("test"), model.condition
+        y = None if told is None else told.rows(data, test, chosen)
+        reconstructions = model.reconstruct(test.gather(chosen), y)
+    return Strip(row.name, reconstructions, model.sample(len(chosen)))

@@ -13,6 +13,8 @@ from idvae.cli.parser import Parser
 from idvae.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from idvae.evaluate.scores import Scores
 
 METRICS = "fd,kid,precision,recall,density,coverage,is"
@@ -145,7 +147,7 @@ def _images(options: Namespace) -> tuple[Any, Any]:
         if options.step is not None:
             raise UserError(f"--step belongs to a run; {options.images} is none")
         return None, options.images
-    from idvae.evaluate.images import Sampler
+    from idvae.evaluate.drawn import Sampler
     from idvae.model import load
 
     model = load(options.images, options.step, options.device)
@@ -195,7 +197,13 @@ def _reconstruction(
             experts, weights=weights, checksum=prepared.checksum, device=options.device
         )
     report = announce("reconstructions", min(len(test), TEST_N))
-    return reconstruction(test, model.reconstruct, experts=opened, progress=report)
+
+    def reconstruct(images: "np.ndarray", numbers: "np.ndarray") -> "np.ndarray":
+        condition = model.condition
+        y = None if condition is None else condition.rows(prepared, test, numbers)
+        return model.reconstruct(images, y)
+
+    return reconstruction(test, reconstruct, experts=opened, progress=report)
 
 
 def _print(scores: "Scores", out: Path) -> None:

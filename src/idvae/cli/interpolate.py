@@ -32,12 +32,14 @@ def run(argv: Sequence[str]) -> None:
     model = open_model(options)
     if model.is_points:
         raise UserError("interpolate draws images; this run was trained on points")
-    originals = real_images(model, options)
+    originals, y = real_images(model, options)
     pairs = len(originals) // 2
     if pairs < 1:
         raise UserError("interpolate needs two images at least")
     a, b = originals[0 : 2 * pairs : 2], originals[1 : 2 * pairs : 2]
-    ways = model.interpolate(model.encode(a), model.encode(b), options.between)
+    y_a, y_b = (None, None) if y is None else (y[0 : 2 * pairs : 2], y[1 : 2 * pairs : 2])
+    # The condition walks along: it is a's at one end, b's at the other.
+    ways = model.interpolate(model.encode(a, y_a), model.encode(b, y_b), options.between, y_a, y_b)
     rows = np.concatenate([a[:, None], ways, b[:, None]], 1)
     flat = rows.reshape(-1, *rows.shape[2:])
     picture = pictures.enlarge(pictures.grid(flat, rows.shape[1]))

@@ -28,8 +28,8 @@ def run(argv: Sequence[str]) -> None:
     from idvae import pictures
 
     model = open_model(options)
-    originals = real_images(model, options)
-    made = model.reconstruct(originals)
+    originals, y = real_images(model, options)
+    made = model.reconstruct(originals, y)
     if model.is_points:
         error = np.square(originals - made).sum(1).mean()
         print(f"squared error {error:.5f} a point, over {len(made)}")
@@ -52,24 +52,48 @@ def add_input(parser: Parser) -> None:
         "--input", type=Path, metavar="DIR", help="a folder of images; else the run's test split"
     )
     parser.add_argument("-n", type=int, default=64, help="how many, from the first")
+    parser.add_argument(
+        "--attributes",
+        type=Path,
+        metavar="FILE.csv",
+        help="what the images of --input have, for a run with attributes: file name, then one "
+        "column an attribute, 0 or 1",
+    )
 
 
 def check_input(options: Namespace) -> None:
     if options.n < 1:
         raise UserError(f"-n {options.n} is out of range; it is at least 1")
+    if options.attributes is not None and options.input is None:
+        raise UserError("--attributes says what the images of --input have; pass both")
 
 
-def real_images(model: Any, options: Namespace) -> np.ndarray:
-    """The first n images of --input or of the test split, at the model's size.
+def real_images(model: Any, options: Namespace) -> tuple[np.ndarray, np.ndarray | None]:
+    """The first n images of --input or of the test split, at the model's size; their conditions.
 
     Raises:
-        UserError: the folder holds no image, or the data set is gone.
+        UserError: the folder holds no image, the data set is gone, or the run needs conditions
+            that are not known.
     """
-    if options.input is not None:
-        from idvae.data.folder import read_images
+    condition = model.condition
+    if options.input is None:
+        from idvae import api
 
-        return read_images(options.input, model.shape.size, model.shape.channels, options.n)
-    from idvae import api
+        prepared = api.data_of(model.run)
+        test = prepared.split("test")
+        rows = np.arange(min(options.n, len(test)))
+        y = None if condition is None else condition.rows(prepared, test, rows)
+        return test.gather(rows), y
+    from idvae.data.folder import list_images, read_attributes, read_images
 
-    test = api.data_of(model.run).split("test")
-    return test.gather(np.arange(min(options.n, len(test))))
+    y = None
+    if condition is not None:
+        if condition.kind == "labels" or options.attributes is None:
+            raise UserError(
+                f"{model.run.path} needs to know what the images of --input have; pass "
+                "--attributes FILE.csv, or leave --input out to take the test split"
+            )
+        files = [str(file.relative_to(options.input)) for file in list_images(options.input)]
+        values, names = read_attributes(options.attributes, files)
+        y = condition.select(values[: options.n], names, str(options.attributes))
+    return read_images(options.input, model.shape.size, model.shape.channels, options.n), y

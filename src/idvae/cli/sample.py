@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from idvae.cli import condition
 from idvae.cli.output import check_out, write
 from idvae.cli.parser import Parser, add_out, add_run, open_model
 from idvae.errors import UserError
@@ -14,6 +17,12 @@ def run(argv: Sequence[str]) -> None:
     parser.add_argument("-n", type=int, default=64, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="of the codes")
     parser.add_argument("--columns", type=int, help="images in a row of the grid")
+    parser.add_argument(
+        "--condition",
+        metavar="WHAT",
+        help="of a run with a condition: a class, attributes such as Eyeglasses=1,Smiling=0, or "
+        "each: one row a class or attribute, -n images in it; else as they occur in the data",
+    )
     add_out(parser, "a grid")
     options = parser.parse_args(argv)
     if options.n < 1:
@@ -25,9 +34,20 @@ def run(argv: Sequence[str]) -> None:
     from idvae import pictures
 
     model = open_model(options)
-    made = model.sample(options.n, options.seed)
+    labels = None
+    if options.condition == "each":
+        y, labels = condition.each(model, options.n, options.seed)
+        codes = model.draw_codes(options.n, options.seed)  # the same ones in every row
+        made = model.decode(np.tile(codes, (len(labels), 1)), y=y)
+        options.columns = options.n
+    else:
+        y = condition.wanted(model, options.condition, options.n, options.seed)
+        made = model.sample(options.n, options.seed, y)
     if not model.is_points:
-        picture = pictures.enlarge(pictures.grid(made, options.columns))
+        grid = pictures.grid(made, options.columns)
+        picture = pictures.enlarge(grid)
+        if labels:
+            picture = pictures.with_row_labels(picture, labels)
         write(options.out, {"images": made}, picture, options.overwrite)
     elif options.out.endswith(".png"):
         from idvae import api

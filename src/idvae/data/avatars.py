@@ -145,6 +145,7 @@ def plan(request: Request) -> Plan:
         "crop": "the drawing's full width, its lowest 6% cut off, on a plain background",
         "split_rule": BY_INDEX,
         "attributes": [*RULES, *ONE_HOT],
+        "main_attributes": list(RULES),
         "groups": GROUPS,
     }
     return Plan(facts, _batches(n, request.size, request.seed))

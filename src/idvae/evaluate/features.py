@@ -11,7 +11,7 @@ import torch.distributed as dist
 
 from idvae.errors import UserError
 from idvae.evaluate.experts import AnyExpert
-from idvae.evaluate.images import Chunk
+from idvae.evaluate.source import Chunk
 from idvae.evaluate.statistics import KEEP, Statistics
 
 Progress = Callable[[int], None]

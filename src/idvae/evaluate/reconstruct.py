@@ -42,7 +42,7 @@ def fixed_indices(count: int, n: int = TEST_N) -> np.ndarray:
 
 def reconstruction(
     originals: Any,
-    reconstruct: Callable[[np.ndarray], np.ndarray],
+    reconstruct: Callable[[np.ndarray, np.ndarray], np.ndarray],
     *,
     experts: Sequence[AnyExpert] = (),
     n: int = TEST_N,
@@ -56,7 +56,7 @@ def reconstruction(
 
     Args:
         originals: test images with len() and gather(indices), or uint8 (N, H, W, C).
-        reconstruct: uint8 (k, H, W, C) to the same.
+        reconstruct: (images, their numbers) → images, uint8 (k, H, W, C) both.
         experts: give `perceptual/NAME`: the mean squared distance of features scaled to length
             one, from 0 to 4.
         n: most images.
@@ -75,8 +75,9 @@ def reconstruction(
     gather = originals.gather if hasattr(originals, "gather") else lambda i: originals[i]
     values: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(indices), BATCH):
-        x = gather(indices[start : start + BATCH])
-        y = reconstruct(x)
+        numbers = indices[start : start + BATCH]
+        x = gather(numbers)
+        y = reconstruct(x, numbers)
         for name, part in of_pairs(x, y, experts).items():
             values.setdefault(name, []).append(part)
         progress(len(x))

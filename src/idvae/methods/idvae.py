@@ -10,6 +10,7 @@ from typing import Literal
 from torch import Tensor, no_grad
 
 from idvae import losses
+from idvae.errors import UserError
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks
 
@@ -25,6 +26,8 @@ class IDVAEConfig:
         lambda_: λ, weight of L_recons^dis (a mean over features) in the decoder's loss [13].
         gamma: γ, weight of L_recons (a sum over pixels) in the decoder's loss (section 5.1);
             IDVAE(R) is γ > 0.
+        mismatch: weight of −log(1 − Dis(x, y')) in the discriminator's loss, for real images
+            with the condition of another image (Perarnau et al.; there 0.5).
         schedule: order of the updates (section 3.4): the discriminator's loss first, the
             encoder's first, or both losses in one update.
     """
@@ -34,6 +37,7 @@ class IDVAEConfig:
     omega: float = 1.0
     lambda_: float = 10.0
     gamma: float = 0.0
+    mismatch: float = 0.0
     schedule: Literal["dis-first", "enc-first", "joint"] = "dis-first"
 
 
@@ -56,7 +60,8 @@ class IDVAE(Method):
     source = "Munjal, Paul and Krishnan, Implicit Discriminator in Variational Autoencoder"
     Config = IDVAEConfig
     equations = {
-        "dis": "-[log Dis(x) + log(1 - Dis(Dec(z'))) + log(1 - Dis(Dec(Enc(x))))]   [9]",
+        "dis": "-[log Dis(x) + log(1 - Dis(Dec(z'))) + log(1 - Dis(Dec(Enc(x))))]   [9]"
+        " (- mismatch log(1 - Dis(x, y')))",
         "enc": "alpha L_recons + beta L_prior   [8, 4, 5]",
         "joint": "L_dis + L_enc   [9, 8]",
         "dec": "omega L_GAN + lambda L_recons^dis (+ gamma L_pixels)   [13, 12, 11]",
@@ -64,6 +69,8 @@ class IDVAE(Method):
 
     def __init__(self, nets: Networks, config: IDVAEConfig) -> None:
         super().__init__(nets, config)
+        if config.mismatch and not nets.shape.condition:
+            raise UserError("--mismatch needs a --condition that can be a wrong one")
         self.shared = nets.trunk()
         self.enc = nets.gaussian_head()
         self.dis = nets.logit_head()
@@ -112,7 +119,12 @@ class IDVAE(Method):
         logits = [self.dis(self.shared(images, y)) for images in (x, x_gen, x_rec)]
         names = ("dis_x", "dis_gen", "dis_rec")
         self.log(**{n: d.sigmoid().mean() for n, d in zip(names, logits, strict=True)})
-        return losses.dis(*logits)
+        loss = losses.dis(*logits)
+        if self.config.mismatch and y is not None:
+            wrong = y.roll(1, 0)
+            logit, is_wrong = self.dis(self.shared(x, wrong)), (wrong != y).any(1)
+            loss = loss + self.config.mismatch * losses.mismatch(logit, is_wrong)
+        return loss
 
     def loss_enc(self, x: Tensor, q: tuple[Tensor, Tensor], x_rec: Tensor) -> Tensor:
         """L_enc [8]."""

@@ -9,6 +9,7 @@ from idvae.networks.config import DataShape
 from idvae.networks.initial import initialise, join
 from idvae.networks.norm import SOURCES, BatchNorm, NormedNetwork
 from idvae.networks.trunks import Stage
+from idvae.networks.upsampling import UpConv
 
 
 class ConvDecoder(NormedNetwork):
@@ -53,8 +54,8 @@ class SmallDecoder(ConvDecoder):
         widths = [stage.width for stage in reversed(stages)]
         blocks: list[nn.Module] = []
         for previous, width in pairwise([*widths, max(widths[-1] // 2, 1)]):
-            conv = nn.Conv2d(previous, width, 3, 1, 1, bias=False)
-            blocks += [nn.Upsample(scale_factor=2), conv, BatchNorm(width, SOURCES), nn.ReLU()]
+            # Identity: checkpoints name the layers by their place.
+            blocks += [nn.Identity(), UpConv(previous, width), BatchNorm(width, SOURCES), nn.ReLU()]
         blocks.append(nn.Conv2d(max(widths[-1] // 2, 1), shape.channels, 3, 1, 1))
         super().__init__(stages[-1], shape, z_dim, blocks)
 

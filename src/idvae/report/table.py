@@ -1,15 +1,20 @@
-"""Table 1 of the paper: models × experts as mean ± deviation, in Markdown, CSV and LaTeX."""
+"""Table 1 of the paper: models × experts as mean ± deviation, in Markdown, CSV and LaTeX.
+
+Rows of runs also say what their training took.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from idvae.errors import UserError
-from idvae.evaluate.scores import METRICS, RECONSTRUCTION, Scores, Value, check_comparable
+from idvae.evaluate.scores import METRICS, Value
 from idvae.report.agreement import agreement, in_words, overlap
+from idvae.report.rows import Row
+from idvae.report.training import Training, training_of, with_unit
 
 TRUE_DATA = "True Data"
 
@@ -25,33 +30,36 @@ class Table:
             expert has no value.
         best: for each expert the rows that share the best place: the best of the models, and
             those whose mean ± deviation overlaps with its. True data do not compete.
+        spread: what the deviation of each model is over, such as "3 seeds".
+        training: of the rows of runs.
     """
 
     metric: str
     experts: tuple[str, ...]
     rows: dict[str, tuple[Value | None, ...]]
     best: dict[str, frozenset[str]]
+    spread: dict[str, str] = field(default_factory=dict)
+    training: dict[str, Training] = field(default_factory=dict)
 
 
-def table(scores: Sequence[Scores], metric: str = "fd", ignore: Sequence[str] = ()) -> Table:
-    """Put scores beside each other.
+def table(given: Sequence[Row], metric: str = "fd") -> Table:
+    """Put rows beside each other.
 
     Args:
-        scores: of at least one model, all with the same facts.
+        given: at least one, as `rows_of` makes them.
         metric: of METRICS.
-        ignore: facts that may differ; see `check_comparable`.
 
     Raises:
-        UserError: none, facts that differ, two of one name, or an unknown metric.
+        UserError: none, two of one name, or an unknown metric.
     """
-    if not scores:
+    if not given:
         raise UserError("nothing to compare: name at least one scores.json or run")
     if metric not in METRICS:
         raise UserError(f"unknown metric {metric!r}; there are {', '.join(METRICS)}")
-    check_comparable(scores, ignore)
-    names = [s.name for s in scores]
+    names = [row.name for row in given]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f"two scores have the name {twice[0]!r}; score one again with another name")
+    scores = [row.scores for row in given]
     experts = tuple(dict.fromkeys(e for s in scores for e in s.row if metric in s.row[e]))
     if not experts:
         raise UserError(f"no expert gave {metric} in these scores; score again with it")
@@ -62,7 +70,9 @@ def table(scores: Sequence[Scores], metric: str = "fd", ignore: Sequence[str] = 
     for one in scores:
         rows[one.name] = tuple(one.row.get(e, {}).get(metric) for e in experts)
     best = {e: _best(rows, i, METRICS[metric][1]) for i, e in enumerate(experts)}
-    return Table(metric, experts, rows, best)
+    spread = {row.name: row.spread for row in given}
+    training = {row.name: training_of(row) for row in given if row.runs}
+    return Table(metric, experts, rows, best, spread, training)
 
 
 def _best(
@@ -81,49 +91,94 @@ def _best(
 
 
 def markdown(made: Table) -> str:
-    """The table for a README: the best in bold, and a line that says what is bold."""
-    head = ["Model", *made.experts]
-    lines = [_line(head), _line(["---"] + ["---:"] * len(made.experts))]
+    """The table for a README: the best in bold, and lines that say what the numbers are."""
+    head = ["Model", *made.experts, *_training_head(made)]
+    lines = [markdown_line(head), markdown_line(["---"] + ["---:"] * (len(head) - 1))]
     for name, values in made.rows.items():
         cells = [_cell(v, made.metric) for v in values]
         bold = [
             f"**{cell}**" if name in made.best[e] else cell
             for e, cell in zip(made.experts, cells, strict=True)
         ]
-        lines.append(_line([name, *bold]))
+        lines.append(markdown_line([name, *bold, *_training_cells(made, name)]))
     return "\n".join(lines) + f"\n\n{caption(made)}\n"
 
 
 def caption(made: Table) -> str:
-    """What the numbers are."""
+    """What the numbers are, and what each deviation is over."""
     title, less = METRICS[made.metric]
     way = "lower" if less else "higher"
-    return (
-        f"{title[0].upper()}{title[1:]} ({way} is better), mean ± standard deviation over draws. "
-        "Bold: the best, and what overlaps with it."
+    told = (
+        f"{title[0].upper()}{title[1:]} ({way} is better), mean ± standard deviation "
+        f"{_over(made)}. Bold: the best, and what overlaps with it."
     )
+    if made.training:
+        told += (
+            " Multiply-adds: matrix products and convolutions, forward and "
+            "backward, all steps. Minutes: as measured, comparable on one idle machine only."
+        )
+    return told
+
+
+def _over(made: Table) -> str:
+    kinds: dict[str, list[str]] = {}
+    for name, spread in made.spread.items():
+        kinds.setdefault(spread, []).append(name)
+    told = [_explained(spread) for spread in kinds]
+    if len(told) > 1:
+        told = [f"{t} ({', '.join(n)})" for t, n in zip(told, kinds.values(), strict=True)]
+    return "; ".join(told) or "over draws"
+
+
+def _explained(spread: str) -> str:
+    if spread.endswith("seeds"):
+        return f"over {spread}: one training each"
+    count = spread.split()[0]
+    return f"over {spread} of one model" if count != "1" else "not known from 1 draw"
 
 
 def as_csv(made: Table) -> str:
-    """One line a model and expert: model, expert, metric, mean, sd, best."""
+    """One line a model and expert, with every digit; `over` is what sd is over, n how many.
+
+    What training took has no expert: parameters, training_macs, training_minutes.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["model", "expert", "metric", "mean", "sd", "best"])
+    writer.writerow(["model", "expert", "metric", "mean", "sd", "best", "over", "n"])
     for name, values in made.rows.items():
+        over = "seeds" if made.spread.get(name, "").endswith("seeds") else "draws"
         for expert, value in zip(made.experts, values, strict=True):
             if value is not None:
                 sd = "" if value.sd is None else repr(value.sd)
                 best = int(name in made.best[expert])
-                writer.writerow([name, expert, made.metric, repr(value.mean), sd, best])
+                n = len(value.values)
+                writer.writerow([name, expert, made.metric, repr(value.mean), sd, best, over, n])
+    return out.getvalue()
+
+
+def training_lines(made: Table) -> str:
+    """Lines of CSV without a header: what the training of each model took."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for name, took in made.training.items():
+        facts = {
+            "parameters": took.parameters,
+            "training_macs": took.macs,
+            "training_minutes": took.minutes,
+        }
+        for metric, value in facts.items():
+            if value is not None:
+                writer.writerow([name, "", metric, repr(value), "", "", "", ""])
     return out.getvalue()
 
 
 def latex(made: Table) -> str:
     """The table for a paper; needs no package."""
+    head = ["Model", *made.experts, *_training_head(made)]
     lines = [
-        rf"\begin{{tabular}}{{l{'r' * len(made.experts)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
         r"\hline",
-        " & ".join(["Model", *map(_escaped, made.experts)]) + r" \\",
+        " & ".join(map(_escaped, head)) + r" \\",
         r"\hline",
     ]
     for name, values in made.rows.items():
@@ -132,41 +187,37 @@ def latex(made: Table) -> str:
             cell = _cell(value, made.metric).replace("±", r"\pm ")
             cell = cell if value is None else f"${cell}$"
             cells.append(rf"\boldmath{cell}\unboldmath" if name in made.best[expert] else cell)
+        cells += _training_cells(made, name)
         lines.append(" & ".join([_escaped(name), *cells]) + r" \\")
     return "\n".join([*lines, r"\hline", r"\end{tabular}"]) + "\n"
 
 
-def agreement_words(scores: Sequence[Scores], made: Table) -> str:
+def agreement_words(given: Sequence[Row], made: Table) -> str:
     """Whether the experts of a table agree, in Markdown; only models that each of them scored."""
-    shared = [s for s in scores if all(made.metric in s.row.get(e, {}) for e in made.experts)]
+    shared = [
+        r.scores for r in given if all(made.metric in r.scores.row.get(e, {}) for e in made.experts)
+    ]
     values = {e: {s.name: s.row[e][made.metric] for s in shared} for e in made.experts}
     return in_words(agreement(values, made.metric), made.metric)
 
 
-def reconstructions(scores: Sequence[Scores]) -> str:
-    """Reconstruction measures of the models that have them, in Markdown; "" where none has.
+def _training_head(made: Table) -> list[str]:
+    return ["Parameters", "Training, multiply-adds", "Training, min"] if made.training else []
 
-    Raises:
-        UserError: they were measured on different test images.
-    """
-    there = [(s.name, s.reconstruction) for s in scores if s.reconstruction]
-    if not there:
-        return ""
-    first = there[0]
-    for name, found in there:
-        for fact in ("n", "indices"):
-            if found["facts"][fact] != first[1]["facts"][fact]:
-                raise UserError(
-                    f"{first[0]} and {name} reconstructed different test images ({fact}); "
-                    "score one of them again"
-                )
-    metrics = list(dict.fromkeys(m for _, found in there for m in found["values"]))
-    titles = [RECONSTRUCTION[m][0] if m in RECONSTRUCTION else m for m in metrics]
-    lines = [_line(["Model", *titles]), _line(["---"] + ["---:"] * len(metrics))]
-    for name, found in there:
-        values = [found["values"].get(m) for m in metrics]
-        lines.append(_line([name, *("–" if v is None else f"{v['mean']:.5g}" for v in values)]))
-    return "\n".join(lines) + f"\n\nReconstructions of {first[1]['facts']['n']:,} test images.\n"
+
+def _training_cells(made: Table, name: str) -> list[str]:
+    if not made.training:
+        return []
+    took = made.training.get(name, Training())
+    return [
+        "–" if took.parameters is None else f"{took.parameters:,}",
+        "–" if took.macs is None else with_unit(took.macs),
+        "–"
+        if took.minutes is None
+        else f"{took.minutes:.3g}"
+        if took.minutes < 100
+        else f"{took.minutes:,.0f}",
+    ]
 
 
 def _cell(value: Value | None, metric: str) -> str:
@@ -177,7 +228,8 @@ def _cell(value: Value | None, metric: str) -> str:
     return mean if value.sd is None else f"{mean}±{value.sd:.{digits}f}"
 
 
-def _line(cells: Sequence[str]) -> str:
+def markdown_line(cells: Sequence[str]) -> str:
+    """A line of a table in Markdown."""
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 

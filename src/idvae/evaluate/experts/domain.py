@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,7 @@ def train(
     *,
     checksum: str,
     classes: int | None = None,
+    attributes: Sequence[str] = (),
     steps: int = 2000,
     batch: int = 128,
     seed: int = 0,
@@ -74,10 +75,11 @@ def train(
 
     Args:
         images: the training split: len(), gather(indices) → uint8 (k, H, W, C) and, where there
-            are classes, labels(indices) → int (k,).
+            are classes, labels(indices) → int (k,), or attributes(indices) → 0 and 1, (k, A).
         path: the .safetensors file to write.
         checksum: of the data, kept with the weights.
         classes: how many; None, or one, trains on rotations.
+        attributes: names of the A attributes, to learn each of them instead.
         steps, batch, seed, device: of the training.
         on_step: called with each step and its loss.
 
@@ -91,10 +93,13 @@ def train(
     if len(images) < 100:
         raise UserError(f"{len(images)} images are too few to train an expert; 100 is the least")
     task = "classes" if classes and classes > 1 else "rotations"
+    task = "attributes" if attributes else task
     shape = images.gather([0]).shape
     if task == "rotations" and shape[1] != shape[2]:
         raise UserError(f"images {shape[1:3]} are not square, so none can be rotated")
-    answers = classes if task == "classes" and classes else len(TURNS)
+    answers = {"classes": classes or 0, "rotations": len(TURNS), "attributes": len(attributes)}[
+        task
+    ]
     held_out = max(10, len(images) // 10)
     known = len(images) - held_out
     rng = np.random.default_rng(seed)
@@ -108,7 +113,7 @@ def train(
     for step in range(steps):
         picked = order[np.sort(rng.integers(0, known, batch))]
         x, y = _batch(images, picked, task, rng, device)
-        loss = F.cross_entropy(network(x)[1], y)
+        loss = _loss(network(x)[1], y, task)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -120,6 +125,7 @@ def train(
         "classes": answers,
         "steps": steps,
         "seed": seed,
+        "attributes": list(attributes),
         "checksum": checksum,
         "accuracy": accuracy,
     }
@@ -133,6 +139,8 @@ def _batch(
     x = _input(torch.from_numpy(images.gather(picked)).to(device))
     if task == "classes":
         return x, torch.from_numpy(images.labels(picked)).long().to(device)
+    if task == "attributes":
+        return x, torch.from_numpy(images.attributes(picked)).float().to(device)
     turns = torch.from_numpy(rng.integers(0, len(TURNS), len(x)))
     x = torch.stack([image.rot90(int(k), (1, 2)) for image, k in zip(x, turns, strict=True)])
     return x.contiguous(memory_format=torch.channels_last), turns.to(device)
@@ -148,13 +156,26 @@ def _accuracy(
     network: nn.Module, images: Any, held_out: np.ndarray, task: str, device: str
 ) -> float:
     rng = np.random.default_rng(0)
-    right = 0
+    right = 0.0
     with torch.no_grad():
         for start in range(0, len(held_out), 256):
             part = held_out[start : start + 256]
             x, y = _batch(images, part, task, rng, device)
-            right += int((network(x)[1].argmax(1) == y).sum())
+            right += float(_right(network(x)[1], y, task).double().sum())
     return right / len(held_out)
+
+
+def _loss(logits: Tensor, y: Tensor, task: str) -> Tensor:
+    if task == "attributes":
+        return F.binary_cross_entropy_with_logits(logits, y)
+    return F.cross_entropy(logits, y)
+
+
+def _right(logits: Tensor, y: Tensor, task: str) -> Tensor:
+    """Of each image: whether its class is right, or the share of its attributes that are."""
+    if task == "attributes":
+        return ((logits > 0) == (y > 0.5)).double().mean(1)
+    return logits.argmax(1) == y
 
 
 def _save(network: nn.Module, facts: dict[str, Any], path: Path) -> None:

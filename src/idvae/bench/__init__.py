@@ -1,0 +1,1 @@
+"""The benchmarks behind `idvae bench`: every figure is a ratio against a rival in the same run."""

@@ -1,0 +1,148 @@
+"""How much work a step of IDVAE needs, and how fast this machine multiplies."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from idvae.bench.plain import PlainIDVAE
+from idvae.methods import get
+from idvae.networks import DataShape, NetworkConfig, Networks
+
+MATRIX = 1024  # side of the square matrices that give the matrix rate
+
+
+@dataclass(frozen=True)
+class Work:
+    """Multiply-adds for one image, in millions.
+
+    Attributes:
+        trunk: F_E, one forward pass of the trunk.
+        decoder: F_D, one forward pass of the decoder.
+        step: what a step of the library does, as torch counts it.
+        plain: what a step of the plain version does.
+    """
+
+    trunk: float
+    decoder: float
+    step: float
+    plain: float
+
+    @property
+    def needed(self) -> float:
+        """17 F_E + 8 F_D: lines 4 to 11 with x', x̃ and Dis_l(x) of line 4 used again.
+
+        Forward: Enc(x) at line 4, which line 9 shares, x' and x̃ at line 9, Enc(x) at lines 10 and
+        11, x' and x̃ at line 11: 7 F_E. Backward, with a pass to the weights and one to the input:
+        3 x 2 at line 9, 2 at line 10, and 2 x 1 to the input alone at line 11: 10 F_E. Decoder:
+        x', x̃ at line 5 and at line 10: 3 F_D; backward 1 to its input at line 10, 2 x 2 at line 11.
+        """
+        return 17 * self.trunk + 8 * self.decoder
+
+
+def count(shape: DataShape, networks: NetworkConfig, batch: int = 64) -> Work:
+    """The work of a step on images of that shape, counted on tensors without numbers."""
+    nets, cls = Networks(shape, networks), get("idvae")
+    method = cls(nets, cls.Config()).train().to("meta")
+    plain = PlainIDVAE(nets, cls.Config(), 1e-4, (0.5, 0.999)).train().to("meta")
+    x = torch.empty(shape.batch(batch), device="meta")
+    eps, z = (torch.empty(batch, nets.z_dim, device="meta") for _ in range(2))
+
+    def update(group: str, loss: Tensor, retain: bool = False) -> None:
+        loss.backward(inputs=method.group_parameters(group), retain_graph=retain)
+
+    def plain_step() -> None:
+        for loss_of in (plain.loss_dis, plain.loss_enc, plain.loss_dec):
+            loss_of(x, eps, z).backward()
+
+    with torch.no_grad():
+        forward = _millions(lambda: method.shared(x)), _millions(lambda: method.dec(z))
+    step = _millions(lambda: method.step(x, None, update, eps=eps, z=z))
+    return Work(*(total / batch for total in (*forward, step, _millions(plain_step))))
+
+
+def _millions(work: Callable[[], object]) -> float:
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops() / 2e6  # torch counts a multiply-add as two
+
+
+def matrix_rate(device: torch.device, seconds: float = 0.3) -> float:
+    """Multiply-adds a second, in millions, of float32 matrix products of side 1024: the ceiling."""
+    a = torch.randn(MATRIX, MATRIX, device=device)
+    return MATRIX**3 / 1e6 / _seconds(lambda: a @ a, device, seconds)
+
+
+class Convolutions:
+    """The layers of trunk and decoder that multiply, on their own: what the kernels reach.
+
+    Args:
+        shape: of the images.
+        networks: preset and sizes.
+        batch: images in a batch.
+        device: where they run, channels last.
+    """
+
+    def __init__(
+        self, shape: DataShape, networks: NetworkConfig, batch: int, device: torch.device
+    ) -> None:
+        nets = Networks(shape, networks)
+        self.device = device
+        x = torch.zeros(shape.batch(batch), device=device)
+        z = torch.zeros(batch, nets.z_dim, device=device)
+        self.trunk, self.decoder = (
+            _layers(net.to(device, memory_format=torch.channels_last), data)
+            for net, data in ((nets.trunk(), x), (nets.decoder(), z))
+        )
+
+    def step_seconds(self) -> float:
+        """A step's time at the rate of these layers alone: 17/3 of the trunk's forward, backward
+        to the input and to the weights, and 8/3 of the decoder's."""
+        trunk, decoder = (
+            _seconds(lambda layers=layers: _passes(layers), self.device, 0.3)
+            for layers in (self.trunk, self.decoder)
+        )
+        return 17 / 3 * trunk + 8 / 3 * decoder
+
+
+def _layers(network: nn.Module, data: Tensor) -> list[tuple[nn.Module, Tensor, Tensor]]:
+    """Each layer that multiplies, its input and a gradient of its output."""
+    found: list[tuple[nn.Module, Tensor, Tensor]] = []
+
+    def note(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        x = torch.randn_like(inputs[0]).requires_grad_()
+        found.append((layer, x, torch.randn_like(output)))
+
+    kinds = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+    hooks = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, kinds)]
+    with torch.no_grad():
+        network(data)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def _passes(layers: list[tuple[nn.Module, Tensor, Tensor]]) -> None:
+    for layer, x, gradient in layers:
+        torch.autograd.grad(layer(x), [x, layer.weight], gradient)
+
+
+def _seconds(work: Callable[[], object], device: torch.device, at_least: float) -> float:
+    """Seconds of one call, over as many calls as take `at_least` seconds."""
+    work()
+    _wait(device)
+    calls, began = 0, time.perf_counter()
+    while calls == 0 or time.perf_counter() - began < at_least:
+        for _ in range(3):
+            work()
+            calls += 1
+        _wait(device)
+    return (time.perf_counter() - began) / calls
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

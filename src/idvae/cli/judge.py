@@ -1,0 +1,146 @@
+"""`idvae judge`: does a conditional run make what it is asked for?"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from idvae.cli.condition import needs
+from idvae.cli.parser import Parser, add_run, open_model
+from idvae.errors import UserError
+from idvae.files import atomic_file
+
+
+def run(argv: Sequence[str]) -> None:
+    """Print a table and write it into the run, as conditions.md and conditions.json."""
+    parser = Parser(
+        "judge",
+        "Let a classifier of real images say whether generated and edited images have what was "
+        "asked for. It is trained now where that was not done before; its own accuracy on the "
+        "test split stands in the table.",
+    )
+    add_run(parser)
+    parser.add_argument("-n", type=int, default=200, help="images of each class or attribute")
+    parser.add_argument("--repeats", type=int, default=5, help="fresh draws, for the deviation")
+    parser.add_argument("--classifier-steps", type=int, default=2000, help="of its training")
+    parser.add_argument(
+        "--expert", default="lite0@96", help="whose features tell whether the rest stayed"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier judgement")
+    options = parser.parse_args(argv)
+    for name, least in (("n", 10), ("repeats", 1), ("classifier_steps", 1)):
+        if getattr(options, name) < least:
+            flag = "-n" if name == "n" else "--" + name.replace("_", "-")
+            raise UserError(f"{flag} {getattr(options, name)} is out of range; least is {least}")
+    out = Path(options.run)
+    if (out / "conditions.json").exists() and not options.overwrite:
+        raise UserError(f"{out} was judged already; pass --overwrite to do it again")
+
+    from idvae import api
+    from idvae.evaluate.experts import open_experts
+    from idvae.evaluate.judge import edited, generated, open_judge
+    from idvae.progress import progress
+
+    model = open_model(options)
+    condition = needs(model)
+    if model.is_points:
+        raise UserError("judge looks at images; this run was trained on points")
+    prepared = api.data_of(model.run)
+    expert = None
+    if model.method.reconstructs:
+        (expert,) = open_experts([options.expert], device=options.device)
+    steps = options.classifier_steps
+    with progress(steps, "training the classifier") as advance:
+        judge = open_judge(
+            prepared,
+            condition,
+            steps=steps,
+            device=options.device,
+            on_step=lambda step, loss: advance(1),
+        )
+    made = generated(
+        judge,
+        lambda y, seed: model.sample(len(y), seed, y),
+        condition,
+        lambda n, seed: model.draw_conditions(0, n, seed),
+        options.n,
+        options.repeats,
+    )
+    test = prepared.split("test")
+    rows = np.arange(min(options.n, len(test)))
+    edits: tuple[dict[str, Any], dict[str, float]] = ({}, {})
+    if expert is not None:
+        y = condition.rows(prepared, test, rows)
+        edits = edited(judge, model.edit, condition, test.gather(rows), y, expert)
+    values = _values(judge, made, edits)
+    values["facts"] = {
+        "step": model.step,
+        "n": options.n,
+        "repeats": options.repeats,
+        "edited": len(rows),
+        "classifier": judge.expert.facts,
+        "expert": None if expert is None else expert.facts,
+    }
+    text = _table(values, options.expert)
+    for name, content in (("json", json.dumps(values, indent=1) + "\n"), ("md", text)):
+        with atomic_file(out / f"conditions.{name}") as temporary:
+            temporary.write_text(content, encoding="utf-8")
+    print(f"{text}\nwrote {out / 'conditions.md'}")
+    sys.stdout.flush()
+
+
+def _values(
+    judge: Any, made: dict[str, Any], edits: tuple[dict[str, Any], dict[str, float]]
+) -> Any:
+    rows = {}
+    for name, value in made.items():
+        row = {"classifier": judge.accuracy.get(name), "generated": [value.mean, value.sd]}
+        if name in edits[0]:
+            edit = edits[0][name]
+            row["edited"] = [edit.changed.mean, edit.changed.sd]
+            row["kept"] = None if edit.kept is None else [edit.kept.mean, edit.kept.sd]
+            row["identity"] = [edit.identity.mean, edit.identity.sd]
+        rows[name] = row
+    return {"kind": judge.kind, "rows": rows, "identity_scale": edits[1]}
+
+
+def _table(values: dict[str, Any], expert: str) -> str:
+    """Markdown: one row a class or attribute, shares in percent."""
+    columns = ["classifier", "generated", "edited", "kept", "identity"]
+    rows = values["rows"]
+    columns = [c for c in columns if any(row.get(c) is not None for row in rows.values())]
+    what = "class" if values["kind"] == "labels" else "attribute"
+    heads = {"classifier": "classifier, real test images", "kept": "others kept"}
+    lines = [f"| {what} | " + " | ".join(heads.get(c, c) for c in columns) + " |"]
+    lines.append("|---|" + "---:|" * len(columns))
+    for name, row in rows.items():
+        cells = [_cell(row.get(c), 1.0 if c == "identity" else 100.0) for c in columns]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    means = [
+        np.mean([np.ravel(row[c])[0] for row in rows.values() if row.get(c) is not None])
+        for c in columns
+    ]
+    cells = [
+        _cell(float(m), 1.0 if c == "identity" else 100.0)
+        for m, c in zip(means, columns, strict=True)
+    ]
+    lines.append("| mean | " + " | ".join(cells) + " |")
+    text = "\n".join(lines) + "\n\nShares in %."
+    if scale := values["identity_scale"]:
+        told = ", ".join(f"{name} {value:.3f}" for name, value in scale.items())
+        text += (
+            f" identity: distance of {expert}'s features from the reconstruction; beside it, "
+            f"distances of {told}."
+        )
+    return text + "\n"
+
+
+def _cell(value: Any, unit: float) -> str:
+    if value is None:
+        return ""
+    mean, sd = value if isinstance(value, list) else (value, None)
+    digits = 1 if unit > 1 else 3
+    return f"{mean * unit:.{digits}f}" + (f" ± {sd * unit:.{digits}f}" if sd is not None else "")

@@ -1,0 +1,188 @@
+"""What a network is told beside z: a class, or visual attributes (section 5.3 of the paper).
+
+A class is one-hot. An attribute is +1 where an image has it and −1 where it has not (Perarnau et
+al., IcGAN). Attributes of one group, such as the colours of hair, exclude each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal
+
+import numpy as np
+
+from idvae.data.prepared import PreparedSet, Split
+from idvae.errors import UserError
+
+LABELS, ATTRIBUTES = "labels", "attributes"  # what --condition takes beside names of attributes
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The condition y of a run.
+
+    Attributes:
+        kind: "labels" or "attributes".
+        names: of the classes, or of the attributes in the order of y.
+        groups: names of attributes of which at most one is set.
+    """
+
+    kind: Literal["labels", "attributes"]
+    names: tuple[str, ...]
+    groups: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Y, the width of y."""
+        return len(self.names)
+
+    @classmethod
+    def of(cls, data: PreparedSet, asked: str | None) -> "Condition | None":
+        """The condition that `--condition` names on a prepared set.
+
+        Args:
+            data: has classes, or attributes.
+            asked: "labels", "attributes" (those that the set counts as its main ones), names of
+                attributes joined by commas, or None.
+
+        Raises:
+            UserError: the set has no classes or attributes, or not these.
+        """
+        if not asked:
+            return None
+        if asked == LABELS:
+            if not data.classes:
+                raise UserError(f"--condition labels: {data.name} has no classes")
+            return cls(LABELS, tuple(data.classes))
+        have = data.attribute_names
+        if not have:
+            hint = "; it has classes: --condition labels" if data.classes else ""
+            raise UserError(f"--condition {asked}: {data.name} has no attributes{hint}")
+        names = _listed(asked)
+        if asked == ATTRIBUTES:
+            names = data.meta.get("main_attributes") or list(have)
+        for name in names:
+            _known(name, have, f"{data.name} has no attribute")
+        if len(set(names)) < len(names):
+            raise UserError(f"--condition {asked} names an attribute twice")
+        inside = ([n for n in group if n in names] for group in data.meta.get("groups") or [])
+        groups = tuple(tuple(group) for group in inside if len(group) > 1)
+        return cls(ATTRIBUTES, tuple(names), groups)
+
+    @classmethod
+    def from_config(cls, values: Mapping[str, Any] | None) -> "Condition | None":
+        """What `config` of a run holds."""
+        if not values:
+            return None
+        groups = tuple(tuple(group) for group in values["groups"])
+        return cls(values["kind"], tuple(values["names"]), groups)
+
+    def config(self) -> dict[str, Any]:
+        """Plain values for a YAML file."""
+        groups = [list(group) for group in self.groups]
+        return {"kind": self.kind, "names": list(self.names), "groups": groups}
+
+    def rows(self, data: PreparedSet, split: Split, indices: Any) -> np.ndarray:
+        """y of rows of a split, float32 (B, Y): one-hot, or −1 and +1."""
+        if self.kind == LABELS:
+            return np.eye(self.width, dtype=np.float32)[split.labels(indices)]
+        return self.select(split.attributes(indices), data.attribute_names, data.name)
+
+    def select(self, values: np.ndarray, names: Sequence[str], where: str) -> np.ndarray:
+        """y of attributes of 0 and 1 that have these names, float32 (B, Y) of −1 and +1.
+
+        Raises:
+            UserError: an attribute of the run is not among them.
+        """
+        for name in self.names:
+            _known(name, names, f"{where} has no attribute")
+        columns = [list(names).index(name) for name in self.names]
+        return values[:, columns].astype(np.float32) * 2.0 - 1.0
+
+    def parse(self, text: str) -> dict[str, bool]:
+        """Read what a user asks for: a class by name or number, or `Eyeglasses=1,Smiling=0`.
+
+        Returns:
+            name → whether it is asked for; a class stands alone and is True.
+
+        Raises:
+            UserError: a name or number that is not there, or attributes that exclude each other.
+        """
+        asked: dict[str, bool] = {}
+        for part in _listed(text):
+            name, equals, value = (piece.strip() for piece in part.partition("="))
+            if self.kind == ATTRIBUTES and part in self.names:  # a name that has a = of its own
+                name, equals, value = part, "", ""
+            elif self.kind == ATTRIBUTES and part.count("=") > 1:
+                name, equals, value = (piece.strip() for piece in part.rpartition("="))
+            if equals and value not in ("0", "1"):
+                raise UserError(f"{part}: an attribute is set by =1 and cleared by =0")
+            if self.kind == LABELS:
+                name = self._class(part)
+            _known(name, self.names, "the run was not trained with")
+            if asked.get(name, value != "0") != (value != "0"):
+                raise UserError(f"{text} both sets and clears {name}")
+            asked[name] = value != "0"
+        if not asked:
+            raise UserError("say which condition: " + ", ".join(self.names))
+        self._check(text, asked)
+        return asked
+
+    def _class(self, part: str) -> str:
+        if not part.isdigit() or part in self.names:
+            return part
+        if int(part) >= self.width:
+            raise UserError(f"class {part} is out of range; classes are 0 to {self.width - 1}")
+        return self.names[int(part)]
+
+    def _check(self, text: str, asked: Mapping[str, bool]) -> None:
+        """Refuse what cannot occur together."""
+        groups = (self.names,) if self.kind == LABELS else self.groups
+        for group in groups:
+            both = [name for name in group if asked.get(name)]
+            if len(both) > 1:
+                raise UserError(f"{text}: {both[0]} and {both[1]} exclude each other")
+
+    def changed(self, y: np.ndarray, asked: Mapping[str, bool]) -> np.ndarray:
+        """y with what is asked for, and without what that excludes.
+
+        Args:
+            y: float (B, Y).
+            asked: as `parse` gives it.
+
+        Returns:
+            a copy, float32 (B, Y).
+        """
+        y = np.array(y, np.float32)
+        if self.kind == LABELS:
+            (name,) = asked
+            y[:] = 0.0
+            y[:, self.names.index(name)] = 1.0
+            return y
+        for name, value in asked.items():
+            if value:
+                for group in self.groups:
+                    if name in group:
+                        y[:, [self.names.index(other) for other in group]] = -1.0
+        for name, value in asked.items():
+            y[:, self.names.index(name)] = 1.0 if value else -1.0
+        return y
+
+    def turned(self, y: np.ndarray, name: str) -> np.ndarray:
+        """y (B, Y) with a class set; or an attribute set, or cleared where it was set."""
+        on = self.changed(y, {name: True})
+        if self.kind == LABELS:
+            return on
+        has = y[:, self.names.index(name)] > 0
+        return np.where(has[:, None], self.changed(y, {name: False}), on)
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _known(name: str, names: Sequence[str], what: str) -> None:
+    if name not in names:
+        near = get_close_matches(name, names, n=3, cutoff=0.5)
+        hint = ", ".join(near) if near else ", ".join(list(names)[:15])
+        raise UserError(f"{what} {name!r}; {'the nearest' if near else 'there'} are {hint}")

@@ -1,0 +1,161 @@
+"""The real side of a comparison: features of real images, or moments that another tool wrote."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch.distributed as dist
+
+from idvae.errors import UserError
+from idvae.evaluate import cache
+from idvae.evaluate.experts import AnyExpert
+from idvae.evaluate.features import Features, Progress, collect, processes
+from idvae.evaluate.images import open_images
+from idvae.evaluate.source import Range, Source
+from idvae.evaluate.statistics import KEEP, Statistics, read_arrays
+from idvae.evaluate.stored import Splits, Subset
+
+REFERENCE_N = 50_000  # with 10,000 samples, what fits the paper's row of true data
+
+Announce = Callable[[str, int], Progress]
+
+
+def silent(what: str, images: int) -> Progress:
+    """Announces nothing."""
+    return lambda done: None
+
+
+@dataclass
+class Reference:
+    """The real side of a comparison.
+
+    Attributes:
+        name: as in messages.
+        features: by expert.
+        facts: which images, and how many.
+        pool: other real images, for the row of true data; None where there are none.
+    """
+
+    name: str
+    features: dict[str, Features]
+    facts: dict[str, Any]
+    pool: Source | None = None
+
+
+def open_reference(
+    reference: Any,
+    experts: Sequence[AnyExpert],
+    most: int = REFERENCE_N,
+    *,
+    n: int = KEEP,
+    seed: int = 0,
+    value_range: Range | None = None,
+    announce: Announce = silent,
+) -> Reference:
+    """The real side, its features from the cache where exactly these were made before.
+
+    A prepared set gives its training split, or a seeded choice of `most` of it; what is left of
+    it and the test split are the pool of true data.
+
+    Args:
+        reference: a `Reference`, a prepared set, an .npz of mu and sigma, or images.
+        experts: open experts.
+        most: most images.
+        n: images a draw of the other side: that many are left in the pool where that takes no
+            more than half of the images.
+        seed: of the choice.
+        value_range: of arrays of floats.
+        announce: as in `evaluate`.
+
+    Raises:
+        UserError: nothing there that can be read.
+    """
+    if isinstance(reference, Reference):
+        return reference
+    if moments := _moments(reference, experts):
+        return moments
+    source, pool = _real_sides(reference, most, n, seed, value_range)
+    count = most if source.count is None else min(most, source.count)
+    source.parts(count, 1)  # refuses fewer than two images
+    checksum = source.checksum()
+    features: dict[str, Features] = {}
+    keys = {}
+    for expert in experts:
+        keys[expert.name] = {
+            "format": 1,
+            "expert": expert.facts,
+            "images": checksum,
+            "n": count,
+            "seed": seed,
+            "keep": KEEP,
+        }
+        found = cache.load(keys[expert.name]) if checksum else None
+        if found is not None:
+            features[expert.name] = found
+    missing = [e for e in experts if e.name in _missed([e.name for e in experts], features)]
+    if missing:
+        report = announce(f"reference {source.name}", count)
+        made = collect(source.draw(count, 0, seed), missing, count, seed=seed, progress=report)
+        for name, found in made.items():
+            features[name] = Features(found.statistics, found.rows)
+            if checksum and processes()[0] == 0:
+                cache.save(keys[name], features[name])
+    facts = {"checksum": checksum, "n": count}
+    return Reference(source.name, features, facts, pool)
+
+
+def _missed(names: Sequence[str], found: Mapping[str, Any]) -> set[str]:
+    """Names that are not found, by any process: all have to compute the same ones."""
+    missed = {name for name in names if name not in found}
+    if processes()[1] == 1:
+        return missed
+    everyone: list[Any] = [None] * processes()[1]
+    dist.all_gather_object(everyone, missed)
+    return set().union(*everyone)
+
+
+def _moments(reference: Any, experts: Sequence[AnyExpert]) -> Reference | None:
+    """A file of mu and sigma; every expert is compared with it, so there may be one only."""
+    if not isinstance(reference, str | os.PathLike) or Path(reference).suffix != ".npz":
+        return None
+    if not {"mu", "sigma"} <= set(read_arrays(reference)):
+        return None
+    if len(experts) != 1:
+        raise UserError(
+            f"{reference} holds the statistics of one expert, which its file does not name; "
+            f"pass exactly one in --experts, not {len(experts)}"
+        )
+    from idvae.evaluate.experts.weights import sha256
+
+    statistics = Statistics.load(reference)
+    features = {experts[0].name: Features(statistics, statistics.rows)}
+    facts = {"checksum": sha256(reference), "n": statistics.n or None}
+    return Reference(str(reference), features, facts)
+
+
+def _real_sides(
+    reference: Any, most: int, n: int, seed: int, value_range: Range | None
+) -> tuple[Source, Source | None]:
+    if not is_prepared(reference):
+        return open_images(reference, value_range), None
+    if getattr(reference, "kind", "images") == "points":
+        raise UserError(f"{reference.name} holds points; experts look at images")
+    train, test = reference.split("train"), reference.split("test")
+    total = len(train) + len(test)
+    # Leave a draw's worth of true data, if that does not take more than half of what there is.
+    left = max(len(test), min(n, total // 2))
+    order = np.random.default_rng(seed).permutation(len(train))
+    chosen, rest = np.split(order, [min(most, total - left)])
+    whole = Splits(reference.name, [train, test], reference.checksum)
+    others = np.concatenate([np.sort(rest), len(train) + np.arange(len(test))])
+    real = Subset(whole, np.sort(chosen), f"{reference.name}, training split")
+    return real, Subset(whole, others, f"{reference.name}, held-out images")
+
+
+def is_prepared(reference: Any) -> bool:
+    return hasattr(reference, "split") and not isinstance(reference, str)

@@ -1,0 +1,134 @@
+"""How well models reconstruct: a table of measures, and the paper's Figure 3 with error bars."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from math import floor, log10
+from os import PathLike
+
+from idvae.errors import UserError
+from idvae.evaluate.scores import RECONSTRUCTION
+from idvae.files import atomic_file
+from idvae.report.rows import Row
+from idvae.report.table import markdown_line
+
+SHOWN = "squared_error"  # L_recons, which the paper's Figure 3 shows
+COLOUR = "#4477aa"
+
+
+def those_that_reconstruct(rows: Sequence[Row]) -> list[Row]:
+    """Rows with reconstruction measures.
+
+    Raises:
+        UserError: they were measured on different test images.
+    """
+    there = [row for row in rows if row.scores.reconstruction]
+    for row in there:
+        first, facts = (r.scores.reconstruction["facts"] for r in (there[0], row))
+        for fact in ("n", "indices"):
+            if facts[fact] != first[fact]:
+                raise UserError(
+                    f"{there[0].name} and {row.name} reconstructed different test images "
+                    f"({fact}); score one of them again"
+                )
+    return there
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Reconstruction measures of the models that have them; "" where none has."""
+    there = those_that_reconstruct(rows)
+    if not there:
+        return ""
+    metrics = list(dict.fromkeys(m for row in there for m in row.scores.reconstruction["values"]))
+    titles = [RECONSTRUCTION[m][0] if m in RECONSTRUCTION else m for m in metrics]
+    lines = [markdown_line(["Model", *titles]), markdown_line(["---"] + ["---:"] * len(metrics))]
+    for row in there:
+        found = row.scores.reconstruction["values"]
+        cells = [_cell(found.get(metric)) for metric in metrics]
+        lines.append(markdown_line([row.name, *cells]))
+    return "\n".join(lines) + f"\n\n{caption(rows)}\n"
+
+
+def caption(rows: Sequence[Row]) -> str:
+    """What is measured, what ± is, and who is left out."""
+    there = those_that_reconstruct(rows)
+    n = there[0].scores.reconstruction["facts"]["n"]
+    over = [row for row in there if row.over_seeds]
+    told = f"Reconstructions of {n:,} test images"
+    if over:
+        counts = sorted({len(row.runs) for row in over})
+        seeds = " or ".join(map(str, counts))
+        told += f"; ± is the standard deviation over {seeds} seeds"
+    if len(over) < len(there):
+        who = f" ({', '.join(r.name for r in there if r not in over)})" if over else ""
+        told += f"; ± is the standard error over the images of one model{who}"
+    absent = [row.name for row in rows if not row.scores.reconstruction]
+    return told + (f". Without reconstructions: {', '.join(absent)}." if absent else ".")
+
+
+def bar(value: dict) -> float:
+    """The half-width of a value's error bar: over seeds, or the standard error over images."""
+    return (value["sd"] if "sd" in value else value.get("standard_error")) or 0.0
+
+
+def save_figure(paths: Sequence[str | PathLike[str]], rows: Sequence[Row]) -> bool:
+    """Draw the squared error of each model with its error bar; a dot is a training run.
+
+    Args:
+        paths: files, whose endings say the format.
+        rows: those without reconstructions are named below.
+
+    Returns:
+        whether there was something to draw.
+    """
+    there = [r for r in those_that_reconstruct(rows) if SHOWN in r.scores.reconstruction["values"]]
+    if not there:
+        return False
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    values = [row.scores.reconstruction["values"][SHOWN] for row in there]
+    text = caption(rows)
+    if any(row.over_seeds for row in there):
+        text += " A dot is one training."
+    text = textwrap.fill(text, 105)
+    height = 1.2 + 0.42 * len(there) + 0.16 * text.count("\n")
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        figure, axis = plt.subplots(figsize=(7, height), layout="constrained")
+        at = range(len(there))
+        means, bars = [v["mean"] for v in values], [bar(v) for v in values]
+        axis.barh(at, means, 0.62, xerr=bars, color=COLOUR, ecolor="#222222", capsize=4)
+        right = max(m + b for m, b in zip(means, bars, strict=True))
+        for i, value in enumerate(values):
+            dots = value.get("values", ())
+            axis.plot(dots, [i] * len(dots), "o", color="white", mec="#222222", ms=4)
+            edge = max(value["mean"] + bars[i], *dots, 0.0)
+            axis.text(edge + 0.015 * right, i, _cell(value), va="center", fontsize=9)
+        axis.set_yticks(at, [textwrap.fill(row.name, 30) for row in there])
+        axis.invert_yaxis()
+        axis.set_xlim(0, 1.22 * right or 1)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.set_xlabel("squared error an image, values in [−1, 1] (lower is better)")
+        figure.supxlabel(text, fontsize=7.5, color="#444444", x=0.01, ha="left")
+        for path in paths:
+            with atomic_file(path) as temporary:
+                figure.savefig(temporary, dpi=150, metadata=_undated(path))
+        plt.close(figure)
+    return True
+
+
+def _undated(path: str | PathLike[str]) -> dict[str, None] | None:
+    return {"Date": None} if str(path).endswith(".svg") else None
+
+
+def _cell(value: dict | None) -> str:
+    if value is None:
+        return "–"
+    half = bar(value)
+    if not half:
+        return f"{value['mean']:.4g}"
+    places = max(0, 1 - floor(log10(half)))  # two digits of the deviation
+    return f"{value['mean']:.{places}f}±{half:.{places}f}"

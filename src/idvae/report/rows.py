@@ -1,0 +1,213 @@
+"""Evaluated runs as rows of a table: runs that differ in their seed alone are one row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from idvae.errors import UserError
+from idvae.evaluate.scores import Row as Values
+from idvae.evaluate.scores import Scores, Value, check_comparable
+from idvae.runs import Run
+
+# Options that do not change what a method learns, or that seeds of one row differ in.
+FREE = ("seed", "device", "threads", "log_every", "grid_every", "save_every", "keep", "tensorboard")
+# Options that are the budget and the networks: a fair comparison has them equal in all rows.
+BUDGET = ("steps", "batch_size", "preset", "width", "z_dim")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One scores.json, with the run that it is of and the title of the run's method."""
+
+    scores: Scores
+    run: Run | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the tables.
+
+    Attributes:
+        scores: under the row's name; of several runs, every value is one over runs.
+        runs: in the order of their seeds; none for images that were not trained with idvae.
+    """
+
+    scores: Scores
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.scores.name
+
+    @property
+    def over_seeds(self) -> bool:
+        """Whether deviations are over training runs; else they are over draws of one model."""
+        return len(self.runs) > 1
+
+    @property
+    def spread(self) -> str:
+        """What deviations are over, such as "3 seeds"."""
+        if self.over_seeds:
+            return f"{len(self.runs)} seeds"
+        draws = max(
+            (len(v.values) for e in self.scores.row.values() for v in e.values()), default=1
+        )
+        return f"{draws} draws" if draws > 1 else "1 draw"
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(seed_of(run) for run in self.runs)
+
+    @property
+    def method(self) -> str | None:
+        """The registered name; None for images that were not trained with idvae."""
+        return self.runs[0].config["method"] if self.runs else None
+
+
+def seed_of(run: Run) -> int:
+    """The seed of a training."""
+    return run.config["options"].get("seed", 0)
+
+
+def rows_of(entries: Sequence[Entry], ignore: Sequence[str] = ()) -> list[Row]:
+    """Group entries into rows, in the order in which they were given.
+
+    Args:
+        entries: at least one.
+        ignore: facts that may differ, as of `check_comparable`; "data" is the training data.
+
+    Raises:
+        UserError: none, facts or training data that differ, or a seed that is there twice.
+    """
+    if not entries:
+        raise UserError("nothing to compare: name at least one scores.json or run")
+    _check_data(entries, ignore)
+    check_comparable([entry.scores for entry in entries], ignore)
+    groups: dict[Any, list[Entry]] = {}
+    for i, entry in enumerate(entries):
+        key = i if entry.run is None else (entry.run.config["method"], repr(_made(entry.run)))
+        groups.setdefault(key, []).append(entry)
+    names = _names(list(groups.values()))
+    return [_row(name, group) for name, group in zip(names, groups.values(), strict=True)]
+
+
+def differing(rows: Sequence[Row], options: Iterable[str] = BUDGET) -> dict[str, dict[str, Any]]:
+    """Those of the options that are not the same in all rows of runs: option → row → value."""
+    runs = {row.name: row.runs[0].config["options"] for row in rows if row.runs}
+    found = {name: {row: made.get(name) for row, made in runs.items()} for name in options}
+    return {name: by_row for name, by_row in found.items() if len(set(by_row.values())) > 1}
+
+
+def _made(run: Run) -> dict[str, Any]:
+    """What makes a run, apart from its seed; an option that is not set may also be absent."""
+    options = {k: v for k, v in run.config["options"].items() if v is not None}
+    kept = {name: options[name] for name in sorted(options) if name not in FREE}
+    return {**kept, "data": run.config["data"].get("checksum")}
+
+
+def _check_data(entries: Sequence[Entry], ignore: Sequence[str]) -> None:
+    runs = [entry.run for entry in entries if entry.run is not None]
+    if "data" in ignore:
+        return
+    for run in runs[1:]:
+        one, other = (r.config["data"] for r in (runs[0], run))
+        if one.get("checksum") != other.get("checksum"):
+            raise UserError(
+                f"{runs[0].path} and {run.path} cannot be compared, they were trained on other "
+                f"data: {one.get('name')} and {other.get('name')}, whose checksums differ; compare "
+                "runs on the same data, or pass --ignore data"
+            )
+
+
+def _names(groups: Sequence[Sequence[Entry]]) -> list[str]:
+    """The title of the method, and what tells its rows apart where there are several."""
+    names = []
+    for first, *_ in groups:
+        if first.run is None:
+            names.append(first.scores.name)
+            continue
+        method = first.run.config["method"]
+        kin = [_made(g[0].run) for g in groups if g[0].run and g[0].run.config["method"] == method]
+        own = _made(first.run)
+        told = [
+            f"{name} {first.run.config['data'].get('name') if name == 'data' else value}"
+            for name, value in own.items()
+            if any(other.get(name) != value for other in kin)
+        ]
+        names.append(f"{first.title} ({', '.join(told)})" if told else first.title)
+    return names
+
+
+def _row(name: str, group: Sequence[Entry]) -> Row:
+    if group[0].run is None:
+        return Row(group[0].scores)
+    group = sorted(group, key=lambda entry: seed_of(entry.run))
+    for a, b in pairwise(group):
+        if seed_of(a.run) == seed_of(b.run):
+            raise UserError(
+                f"{a.run.path} and {b.run.path} are the same training, {name} with seed "
+                f"{seed_of(a.run)}; name one of them"
+            )
+    merged = Scores(
+        name,
+        group[0].scores.facts,
+        _over_runs([entry.scores.row for entry in group]),
+        group[0].scores.true_data,
+        _reconstruction(group),
+        warnings=list(dict.fromkeys(w for entry in group for w in entry.scores.warnings)),
+    )
+    return Row(merged, tuple(entry.run for entry in group))
+
+
+def _over_runs(parts: Sequence[Values]) -> Values:
+    """Each value over the means of runs; the row of one run as it is."""
+    if len(parts) == 1:
+        return parts[0]
+    return {
+        expert: {
+            metric: Value.of([part[expert][metric].mean for part in parts])
+            for metric in found
+            if all(metric in part.get(expert, {}) for part in parts)
+        }
+        for expert, found in parts[0].items()
+    }
+
+
+def _reconstruction(group: Sequence[Entry]) -> dict[str, Any] | None:
+    """Means over runs with their deviation `sd` and each run's mean; one run's as they are."""
+    parts = [e.scores.reconstruction for e in group]
+    if len(parts) == 1 or not all(parts):
+        return parts[0] if len(parts) == 1 else None
+    for entry, part in zip(group, parts, strict=True):
+        for fact in ("n", "indices"):
+            if part["facts"][fact] != parts[0]["facts"][fact]:
+                raise UserError(
+                    f"{group[0].run.path} and {entry.run.path} reconstructed different test "
+                    f"images ({fact}); score one of them again"
+                )
+    values = {}
+    for metric in parts[0]["values"]:
+        if all(metric in part["values"] for part in parts):
+            over = Value.of([part["values"][metric]["mean"] for part in parts])
+            values[metric] = {"mean": over.mean, "sd": over.sd, "values": list(over.values)}
+    return {"facts": parts[0]["facts"], "values": values}
+
+
+def open_entry(place: Path) -> tuple[Scores, Run | None]:
+    """The scores of a run or a file, and the run where they are of one.
+
+    Raises:
+        UserError: nothing there, not scored yet, or damaged.
+    """
+    if place.is_dir():
+        if not (place / "scores.json").is_file():
+            raise UserError(f"{place} was not scored yet; run: idvae evaluate {place}")
+        place = place / "scores.json"
+    scores = Scores.load(place)
+    is_run = place.name == "scores.json" and (place.parent / "config.yaml").is_file()
+    return scores, Run.open(place.parent) if is_run else None

@@ -1,0 +1,104 @@
+"""What a row's training took: parameters, multiply-adds, minutes; read from run folders alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from idvae.report.rows import Row, differing
+from idvae.runs import Run
+
+UNITS = (("P", 1e15), ("T", 1e12))
+
+
+@dataclass(frozen=True)
+class Training:
+    """What was trained, for one row: of several runs, the mean of a run.
+
+    Attributes:
+        parameters: of all networks.
+        macs: multiply-adds of the whole training; None for runs older than their counting.
+        minutes: as measured, on whatever machine it was; None where it was not.
+    """
+
+    parameters: int | None = None
+    macs: float | None = None
+    minutes: float | None = None
+
+
+def training_of(row: Row) -> Training:
+    """The training of a row, every part None where there is no run or a run does not say."""
+    if not row.runs:
+        return Training()
+    counts = row.runs[0].config.get("parameters")
+    return Training(
+        sum(counts.values()) if counts else None,
+        _mean([macs(run) for run in row.runs]),
+        _mean([minutes(run) for run in row.runs]),
+    )
+
+
+def steps_done(run: Run) -> int:
+    """The step of the last line of metrics, or all steps asked for where there is none."""
+    rows = run.metrics()
+    return rows[-1]["step"] if rows else run.config["options"]["steps"]
+
+
+def macs(run: Run) -> float | None:
+    """Multiply-adds of the steps that were made."""
+    each = run.config.get("step_macs")
+    return None if each is None else each * steps_done(run) * run.config["options"]["batch_size"]
+
+
+def minutes(run: Run) -> float | None:
+    """Time in training steps, from the images and the speed of each line of metrics."""
+    seconds, before = 0.0, 0
+    for row in run.metrics():
+        if not row.get("images_per_s"):
+            return None
+        images = (row["step"] - before) * run.config["options"]["batch_size"]
+        seconds += images / row["images_per_s"]
+        before = row["step"]
+    return seconds / 60 if before else None
+
+
+def with_unit(count: float) -> str:
+    """Multiply-adds in P (10¹⁵) or T (10¹²), with three digits."""
+    sign, size = next((u for u in UNITS if count >= u[1]), UNITS[-1])
+    scaled = count / size
+    digits = 0 if scaled >= 100 else 1 if scaled >= 10 else 2 if scaled >= 1 else 3
+    return f"{scaled:.{digits}f} {sign}" if scaled >= 0.001 else f"{scaled:.1g} {sign}"
+
+
+def remarks(rows: Sequence[Row]) -> list[str]:
+    """Sentences on what the trainings have not in common, and on what IDVAE saves."""
+    told = []
+    for name, by_row in differing(rows).items():
+        values = ", ".join(f"{row} {value}" for row, value in by_row.items())
+        told.append(f"Not the same in all rows: {name} ({values}).")
+    for row in rows:
+        for run in row.runs:
+            done, asked = steps_done(run), run.config["options"]["steps"]
+            if done < asked:
+                told.append(f"{run.path.name} ({row.name}) stopped at step {done:,} of {asked:,}.")
+    return told + _saved(rows)
+
+
+def _saved(rows: Sequence[Row]) -> list[str]:
+    """The parameters of the discriminator that IDVAE does not have."""
+    told = []
+    for one in (row for row in rows if row.method == "idvae"):
+        for other in (row for row in rows if row.method == "vae-gan"):
+            mine, theirs = training_of(one).parameters, training_of(other).parameters
+            if not mine or not theirs or differing([one, other], ("preset", "width", "z_dim")):
+                continue  # of other networks the difference is not the discriminator
+            told.append(
+                f"{one.name} has no separate discriminator: {theirs - mine:,} parameters fewer "
+                f"than {other.name} ({100 * (theirs - mine) / theirs:.0f}% of {theirs:,})."
+            )
+    return told
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return sum(there) / len(there) if there and len(there) == len(values) else None

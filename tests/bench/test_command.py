@@ -1,0 +1,100 @@
+"""`idvae bench` as a user types it, on the smallest sizes."""
+
+import importlib.util
+import json
+
+import pytest
+
+from idvae.bench.processes import images_per_second
+from idvae.cli import main
+
+TINY = ["--size", "16", "--width", "4", "--batch", "8", "--threads", "1", "--repeats", "1"]
+NO_PYTHAE = importlib.util.find_spec("pythae") is None
+
+
+def run(capsys, *arguments):
+    status = main(["bench", *arguments])
+    return status, *capsys.readouterr()
+
+
+def test_train_against_plain_code_and_the_ceiling(capsys, tmp_path):
+    out = tmp_path / "figures.json"
+    flags = [*TINY, "--steps", "2", "--rivals", "plain", "--out", str(out)]
+    status, printed, _ = run(capsys, "train", *flags)
+    assert status == 0
+    assert "times plain" in printed
+    assert "times matrix products" in printed
+    saved = json.loads(out.read_text())
+    names = [f["name"] for f in saved["figures"]]
+    assert names[:2] == ["idvae", "plain"]
+    assert all(f["median"] > 0 for f in saved["figures"])
+    status, _, error = run(capsys, "train", *flags)
+    assert status == 2
+    assert error.count("\n") == 1
+    assert "--overwrite" in error
+
+
+@pytest.mark.skipif(NO_PYTHAE, reason="pythae is not installed")
+@pytest.mark.filterwarnings("ignore")  # pythae's own
+def test_train_against_pythae(capsys):
+    status, printed, error = run(capsys, "train", *TINY, "--steps", "2", "--rivals", "pythae")
+    assert status == 0, error
+    assert "times pythae" in printed
+    assert "times plain" not in printed
+
+
+@pytest.mark.skipif(not NO_PYTHAE, reason="pythae is installed")
+def test_without_pythae_it_says_what_to_install(capsys):
+    status, _, error = run(capsys, "train", *TINY, "--steps", "2", "--rivals", "pythae")
+    assert status == 2
+    assert "idvae[bench]" in error
+
+
+def test_data(capsys):
+    status, printed, _ = run(capsys, "data", *TINY, "-n", "64")
+    assert status == 0
+    assert "times torch's DataLoader" in printed
+    assert "times training" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["speed"], "unknown benchmark 'speed'"),
+        (["train", "--rivals", "plain,mine"], "knows no 'mine'"),
+        (["train", "--repeats", "0"], "--repeats 0 is out of range"),
+        (["train", "--size", "9"], "--size"),
+        (["train", "--preset", "big"], "big"),
+        (["data", "-n", "0"], "-n 0 is out of range"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(capsys, arguments, said):
+    status, _, error = run(capsys, *arguments)
+    assert status == 2
+    assert error.count("\n") == 1
+    assert said in error
+
+
+def test_help_lists_the_benchmarks(capsys):
+    status, printed, _ = run(capsys)
+    assert status == 0
+    assert all(f"  {what} " in printed for what in ("train", "evaluate", "data", "start"))
+
+
+@pytest.mark.slow
+def test_processes_and_start(capsys):
+    flags = ["--size", "16", "--width", "4", "--batch", "8", "--repeats", "1", "--steps", "5"]
+    status, printed, error = run(capsys, "train", *flags, "--processes", "2")
+    assert status == 0, error
+    assert "times 1 process of 1 thread" in printed
+    status, printed, error = run(capsys, "start", "--repeats", "1")
+    assert status == 0, error
+    assert "idvae --help" in printed
+
+
+def test_a_failed_training_is_no_figure(tmp_path, data_root):
+    from idvae.errors import UserError
+
+    command = ["train", "idvae", "--data", "there-is-none", "--out", str(tmp_path / "run")]
+    with pytest.raises(UserError, match="has failed"):
+        images_per_second(command, 1, 5, [], tmp_path / "run")

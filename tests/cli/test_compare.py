@@ -1,0 +1,141 @@
+"""`idvae compare` on runs that were trained and evaluated, and on made ones."""
+
+import shutil
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from idvae.cli import main
+from report.made import a_run, entry, scored
+
+TINY = [
+    "--steps=4",
+    "--width=4",
+    "--z-dim=3",
+    "--batch-size=8",
+    "--threads=1",
+    "--grid-every=0",
+    "--log-every=2",
+]
+RUNS = ["vae-0", "vae-1", "gan-0", "vae-gan-0", "idvae-0"]
+
+
+class Pooled(torch.nn.Module):
+    """A stand-in for an expert: means over a grid of places."""
+
+    def forward(self, x):
+        return torch.nn.functional.adaptive_avg_pool2d(x, 2).flatten(1)
+
+
+@pytest.fixture(scope="module")
+def place(data_root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compare")
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tracing
+        patch.chdir(folder)
+        torch.jit.trace(Pooled(), torch.zeros(2, 3, 16, 16)).save("net.pt")
+        for name in RUNS:
+            method, _, seed = name.rpartition("-")
+            train = ["train", method, "--data", "digits-16", "--out", name, "--seed", seed]
+            assert main([*train, *TINY]) == 0
+            flags = ["--experts", "mine=net.pt@16", "-n", "60", "--reference-n", "200"]
+            assert main(["evaluate", name, *flags, "--repeats", "2", "--metrics", "fd,kid"]) == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def inside(place, monkeypatch):
+    monkeypatch.chdir(place)
+
+
+def test_all_of_the_comparison_is_written(capsys):
+    capsys.readouterr()
+    assert main(["compare", *RUNS, "--out", "all"]) == 0
+    told = capsys.readouterr().out
+    made = {path.name for path in Path("all").iterdir()}
+    assert made == {
+        "table.md",
+        "table.csv",
+        "table.tex",
+        "agreement.md",
+        "figure3.png",
+        "figure3.svg",
+        "table2.png",
+    }
+    text = Path("all/table.md").read_text()
+    assert text in told
+    assert "over 2 seeds: one training each (VAE); over 2 draws of one model (GAN" in text
+    assert "IDVAE has no separate discriminator: " in text
+    assert "Without reconstructions: GAN." in text
+    assert "No test is made: no pair has 3 seeds a side" in text
+    counts = yaml.safe_load(Path("idvae-0/config.yaml").read_text())
+    lines = Path("all/table.csv").read_text().splitlines()
+    cost = 4 * 8 * counts["step_macs"]
+    assert f"IDVAE,,training_macs,{float(cost)!r},,,," in lines
+    assert f"IDVAE,,parameters,{sum(counts['parameters'].values())},,,," in lines
+    assert {line.split(",")[2] for line in lines if line.startswith("VAE,mine")} == {"fd", "kid"}
+    with Image.open("all/table2.png") as picture:
+        assert picture.width > picture.height > 4 * 2 * 56
+
+
+def test_a_run_whose_checkpoints_are_gone_keeps_its_numbers_and_has_no_picture(capsys):
+    shutil.copytree("gan-0", "bare", ignore=shutil.ignore_patterns("checkpoints"))
+    assert main(["compare", "bare", "vae-0/scores.json", "--out", "some"]) == 0
+    text = Path("some/table.md").read_text()
+    assert "Not in Table 2: GAN (bare/checkpoints holds no checkpoint" in text
+    assert "| GAN | " in text
+    assert "| VAE | " in text
+    assert Path("some/table2.png").is_file()
+    assert main(["compare", "bare", "--out", "one"]) == 0
+    assert not Path("one/table2.png").exists()
+    assert not Path("one/figure3.png").exists()
+
+
+def test_a_seed_whose_checkpoints_are_gone_is_stood_in_for():
+    shutil.copytree("vae-0", "lost", ignore=shutil.ignore_patterns("checkpoints"))
+    assert main(["compare", "lost", "vae-1", "--out", "stand-in"]) == 0
+    assert "Not in Table 2" not in Path("stand-in/table.md").read_text()
+
+
+def test_scores_of_other_images_stand_beside_runs(tmp_path):
+    entry(tmp_path / "r", error=3.0)
+    scored("others", (1.0, 2.0)).save(tmp_path / "others.json")
+    out = tmp_path / "out"
+    places = [str(tmp_path / "r"), str(tmp_path / "others.json")]
+    assert main(["compare", *places, "--out", str(out)]) == 0
+    text = (out / "table.md").read_text()
+    assert "| IDVAE | " in text
+    assert "| others | " in text
+    assert "No Table 2: unknown data set" in text  # the made run's data are nowhere
+    assert (out / "figure3.svg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["vae-0", "vae-0"], "are the same training, VAE with seed 0"),
+        (["vae-0", "elsewhere"], "they were trained on other data"),
+        (["vae-0", "unscored"], "was not scored yet; run: idvae evaluate"),
+        (["vae-0", "nowhere"], "no such file"),
+        (["vae-0", "damaged"], "is damaged"),
+        (["vae-0", "--metric", "fid"], "unknown metric"),
+        (["vae-0", "--device", "abacus"], "abacus"),
+        ([], "RUN"),
+    ],
+)
+def test_mistakes_are_told_in_one_line_and_leave_nothing(arguments, words, capsys, tmp_path):
+    if not Path("elsewhere").exists():
+        entry(Path("elsewhere"), "gan")
+        a_run(Path("unscored"))
+        entry(Path("damaged"))
+        Path("damaged/config.yaml").write_text("method: idvae")
+    capsys.readouterr()
+    assert main(["compare", *arguments, "--out", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,57 @@
+"""Tables and the figure of reconstruction errors."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from idvae.errors import UserError
+from idvae.report.reconstruction import bar, markdown, save_figure
+from idvae.report.rows import Entry, rows_of
+from report.made import entry, scored
+
+
+def of(name, error, indices="x"):
+    return Entry(scored(name, (1.0,), error, indices))
+
+
+def test_reconstructions_of_the_same_images_stand_side_by_side():
+    text = markdown(rows_of([of("a", 1.5), of("b", 2.5), of("c", None)]))
+    assert "| a | 1.50±0.50 |\n| b | 2.50±0.50 |\n\n" in text
+    assert "100 test images; ± is the standard error over the images of one model. " in text
+    assert "Without reconstructions: c." in text
+    assert markdown(rows_of([of("c", None)])) == ""
+    with pytest.raises(UserError, match="different test images"):
+        markdown(rows_of([of("a", 1), of("b", 2, "y")]))
+
+
+def test_error_bars_are_over_seeds_where_there_are_several(tmp_path):
+    made = [entry(tmp_path / str(s), seed=s, error=4.0 + s) for s in (0, 1, 2)]
+    rows = rows_of([*made, entry(tmp_path / "v", "vae", error=9.0)])
+    assert [bar(r.scores.reconstruction["values"]["squared_error"]) for r in rows] == [1.0, 0.5]
+    text = markdown(rows)
+    assert "| IDVAE | 5.0±1.0 |\n| VAE | 9.00±0.50 |" in text
+    assert "± is the standard deviation over 3 seeds; ± is the standard error over" in text
+    assert "of one model (VAE)." in text
+
+
+def test_the_figure_shows_who_reconstructs_and_names_the_others(tmp_path):
+    made = [entry(tmp_path / str(s), seed=s, error=4.0 + s) for s in (0, 1, 2)]
+    made += [entry(tmp_path / "v", "vae", error=9.0), entry(tmp_path / "g", "gan")]
+    files = [tmp_path / "figure3.png", tmp_path / "figure3.svg"]
+    assert save_figure(files, rows_of(made))
+    with Image.open(files[0]) as picture:
+        assert np.asarray(picture.convert("L")).std() > 20
+    svg = files[1].read_text()
+    for words in (
+        "IDVAE",
+        "5.0±1.0",
+        "9.00±0.50",
+        "Without reconstructions: GAN.",
+        "lower is better",
+    ):
+        assert words in svg
+
+
+def test_there_is_no_figure_of_nothing(tmp_path):
+    assert not save_figure([tmp_path / "f.png"], rows_of([entry(tmp_path / "g", "gan")]))
+    assert not (tmp_path / "f.png").exists()

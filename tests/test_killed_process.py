@@ -1,0 +1,85 @@
+"""One of two processes is killed in the middle of training: the other ends, and resume works."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from idvae import data
+from idvae.runs import Run
+
+FLAGS = {
+    "save-every": 10, "log-every": 5, "grid-every": 0, "batch-size": 8, "width": 16, "threads": 1,
+}  # fmt: skip
+
+
+def start(rank, port, arguments):
+    """One process of two, as torchrun starts it."""
+    environment = os.environ | {
+        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GROUP_RANK": "0",
+        "TORCHELASTIC_RUN_ID": "test",
+    }  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-m", "idvae", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for_checkpoint(folder, processes):
+    until = time.monotonic() + 60
+    while not list(folder.glob("*/model.safetensors")):
+        assert all(p.poll() is None for p in processes), processes[0].communicate()
+        assert time.monotonic() < until, "no checkpoint within a minute"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no distributed here")
+@pytest.mark.parametrize("killed", [0, 1])
+def test_the_other_process_ends_with_one_line_and_resume_works(killed, data_root, tmp_path):
+    made = data.prepare("gaussians-ring", n=500, set_name=f"ring-killed-{killed}")
+    out = tmp_path / "run"
+    flags = [f"--{name}={value}" for name, value in FLAGS.items()]
+    command = ["train", "idvae", "--data", made.name, "--out", str(out), "--steps=1000000", *flags]
+    port = free_port()
+    processes = [start(rank, port, command) for rank in range(2)]
+    try:
+        wait_for_checkpoint(out / "checkpoints", processes)
+        processes[killed].send_signal(signal.SIGKILL)
+        output, errors = processes[1 - killed].communicate(timeout=60)
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    assert processes[1 - killed].returncode == 2, errors
+    lines = [line for line in errors.splitlines() if line.startswith("idvae: error:")]
+    assert len(lines) == 1, errors
+    assert "another process of this training is gone" in lines[0]
+    assert "Traceback" not in errors + output
+    _goes_on(out)
+
+
+def _goes_on(out: Path):
+    """A run resumes alone for ten steps from its newest checkpoint, without repeating a row."""
+    there = max(int(p.name) for p in (out / "checkpoints").iterdir() if p.name.isdigit())
+    steps = str(there + 10)
+    command = [sys.executable, "-m", "idvae", "train", "--resume", str(out), "--steps", steps]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    rows = [row["step"] for row in Run.open(out).metrics()]
+    assert rows == list(range(5, there + 11, 5))
