@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from idvae.report.mosaic import Strip
     from idvae.report.rows import Entry, Row
     from idvae.report.table import Table
+    from idvae.runs import Run
 
 ERROR = "squared_error"
 
@@ -30,6 +31,10 @@ def run(argv: Sequence[str]) -> None:
         raise UserError(f"{out} exists already; choose another --out or pass --overwrite")
     if out.exists() and not (out / "table.md").is_file():
         raise UserError(f"{out} is no comparison, so --overwrite leaves it alone")
+
+    if points := _runs_on_points(options.scores):
+        _compare_modes(points, out, options.overwrite)
+        return
 
     from idvae.report import reconstruction, rows, table, training
 
@@ -53,6 +58,30 @@ def run(argv: Sequence[str]) -> None:
         (folder / "table.csv").write_text(_csv(grouped), encoding="utf-8")
         (folder / "agreement.md").write_text(words, encoding="utf-8")
     print(f"{text}\n{words}\nwrote {out}")
+
+
+def _runs_on_points(places: Sequence[str]) -> list[tuple[Run, str]]:
+    """Runs on points with the titles of their methods; none where images are to be compared."""
+    from idvae import methods
+    from idvae.runs import Run
+
+    runs = [Run.open(p) for p in places if (Path(p) / "config.yaml").is_file()]
+    if not any(run.config["data"].get("kind") == "points" for run in runs):
+        return []
+    if len(runs) < len(places) or any(run.config["data"]["kind"] != "points" for run in runs):
+        raise UserError("runs on points and on images cannot be compared; name one kind")
+    return [(run, methods.get(run.config["method"]).title) for run in runs]
+
+
+def _compare_modes(runs: Sequence[tuple[Run, str]], out: Path, overwrite: bool) -> None:
+    from idvae.report import modes
+
+    rows = modes.modes_rows(runs)
+    text = modes.markdown(rows)
+    with atomic_folder(out, overwrite) as folder:
+        (folder / "table.md").write_text(text, encoding="utf-8")
+        (folder / "table.csv").write_text(modes.as_csv(rows), encoding="utf-8")
+    print(f"{text}\nwrote {out}")
 
 
 def _parser() -> Parser:

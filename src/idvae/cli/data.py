@@ -44,8 +44,11 @@ def _prepare(argv: Sequence[str]) -> None:
     parser.add_argument("source_name", metavar="NAME", help="a source; see idvae data list")
     parser.add_argument("--size", type=int, help="side in pixels: 16, 32, 64 or 128")
     parser.add_argument("--n", type=int, help="how many to draw, or to take at most")
-    parser.add_argument("--source", metavar="DIR", help="where the original files lie")
+    parser.add_argument(
+        "--source", metavar="PATH", help="where the original files lie; huggingface downloads them"
+    )
     parser.add_argument("--attributes", type=Path, metavar="CSV", help="attributes of a folder")
+    parser.add_argument("--crop", metavar="NAME", help="of celeba: closecrop (default), icgan, ...")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
     parser.add_argument("--name", help="name of the prepared set; NAME-SIZE if not given")
     parser.add_argument("--skip-bad", action="store_true", help="leave out images that are broken")
@@ -60,6 +63,7 @@ def _prepare(argv: Sequence[str]) -> None:
         n=options.n,
         source=options.source,
         attributes=options.attributes,
+        crop=options.crop,
         seed=options.seed,
         set_name=options.name,
         overwrite=options.overwrite,

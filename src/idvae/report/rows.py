@@ -104,8 +104,9 @@ def differing(rows: Sequence[Row], options: Iterable[str] = BUDGET) -> dict[str,
 
 
 def _made(run: Run) -> dict[str, Any]:
-    """What makes a run, apart from its seed; an option that is not set may also be absent."""
-    options = {k: v for k, v in run.config["options"].items() if v is not None}
+    """What makes a run, apart from its seed; an option that is off may also be absent, as one is
+    that a later version brought."""
+    options = {k: v for k, v in run.config["options"].items() if v}
     kept = {name: options[name] for name in sorted(options) if name not in FREE}
     return {**kept, "data": run.config["data"].get("checksum")}
 

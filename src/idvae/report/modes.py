@@ -1,0 +1,132 @@
+"""Runs on mixtures of Gaussians: modes covered and share of good samples, by method, over seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from idvae.errors import UserError
+from idvae.evaluate.scores import Value
+from idvae.report.significance import against_the_best, in_words
+from idvae.runs import Run
+
+
+@dataclass(frozen=True)
+class ModesRow:
+    """A method on one set, over training runs.
+
+    Attributes:
+        data: name of the set.
+        method: its title.
+        covered: modes covered.
+        good: share of good samples, in [0, 1].
+        modes: that the set has.
+        n: samples drawn of each run.
+        steps: of each training.
+    """
+
+    data: str
+    method: str
+    covered: Value
+    good: Value
+    modes: int
+    n: int
+    steps: int
+
+
+def modes_rows(runs: Sequence[tuple[Run, str]]) -> list[ModesRow]:
+    """Group runs into rows, in the order in which they were given.
+
+    Args:
+        runs: each with the title of its method.
+
+    Raises:
+        UserError: a run whose modes were not counted, that is there twice, or whose steps or
+            draws are not those of the others.
+    """
+    groups: dict[tuple[str, str], list[tuple[Run, dict[str, int | float]]]] = {}
+    for run, title in runs:
+        groups.setdefault((run.config["data"]["name"], title), []).append((run, _found(run)))
+    rows = []
+    for (data, title), group in groups.items():
+        seeds = [run.config["options"].get("seed", 0) for run, _ in group]
+        if len(set(seeds)) < len(seeds):
+            raise UserError(f"{title} on {data}: two runs have the same seed; name one of them")
+        first = group[0][1]
+        rows.append(
+            ModesRow(
+                data,
+                title,
+                Value.of([float(found["covered"]) for _, found in group]),
+                Value.of([float(found["good_share"]) for _, found in group]),
+                int(first["modes"]),
+                int(first["n"]),
+                int(first["step"]),
+            )
+        )
+    for run, _ in runs:
+        found = _found(run)
+        if (found["step"], found["n"]) != (rows[0].steps, rows[0].n):
+            raise UserError(
+                f"{run.path} was counted at step {found['step']} over {found['n']} samples, the "
+                f"first run at {rows[0].steps} over {rows[0].n}; compare equal budgets"
+            )
+    return rows
+
+
+def _found(run: Run) -> dict[str, int | float]:
+    file = run.path / "modes.json"
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{run.path} has no modes.json; idvae train writes it at the end"
+        ) from error
+    except ValueError as error:
+        raise UserError(f"{file} is damaged: {error}") from error
+
+
+def markdown(rows: Sequence[ModesRow]) -> str:
+    """A table a set, and whether the best share of good samples is better than the rest."""
+    parts = []
+    for data in dict.fromkeys(row.data for row in rows):
+        mine = [row for row in rows if row.data == data]
+        best = max(row.good.mean for row in mine)
+        lines = [
+            f"## {data}: {mine[0].modes} modes, {mine[0].steps:,} steps, "
+            f"{mine[0].n:,} samples of each run",
+            "",
+            "| method | seeds | modes covered | least | good samples, % |",
+            "|---|---:|---:|---:|---:|",
+        ]
+        for row in mine:
+            good = _cell(row.good, 100.0)
+            bold = f"**{good}**" if row.good.mean == best else good
+            seeds, least = len(row.good.values), f"{min(row.covered.values):.0f}"
+            covered = _cell(row.covered, 1.0)
+            lines.append(f"| {row.method} | {seeds} | {covered} | {least} | {bold} |")
+        values = {row.method: row.good.values for row in mine}
+        tests = in_words({"share of good samples": against_the_best(values, False)})
+        parts.append("\n".join(lines) + "\n\n" + tests.replace("## Is", "### Is"))
+    note = (
+        "A sample is good within 3σ of its nearest mode; a mode is covered by one good sample; "
+        "mean ± standard deviation over seeds.\n"
+    )
+    return "\n".join([*parts, note])
+
+
+def _cell(value: Value, unit: float) -> str:
+    deviation = "" if value.sd is None else f" ± {value.sd * unit:.1f}"
+    return f"{value.mean * unit:.1f}{deviation}"
+
+
+def as_csv(rows: Sequence[ModesRow]) -> str:
+    """One line a set, method and run."""
+    lines = ["data,method,modes,steps,n,covered,good_share"]
+    for row in rows:
+        for covered, good in zip(row.covered.values, row.good.values, strict=True):
+            name = f'"{row.method}"' if "," in row.method else row.method
+            facts = f"{row.data},{name},{row.modes},{row.steps},{row.n}"
+            lines.append(f"{facts},{covered:.0f},{good:.4f}")
+    return "\n".join(lines) + "\n"

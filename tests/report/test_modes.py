@@ -1,0 +1,90 @@
+"""Tables of modes from run folders alone."""
+
+import csv
+import json
+
+import pytest
+
+from idvae.cli import main
+from idvae.errors import UserError
+from idvae.report.modes import as_csv, markdown, modes_rows
+from report.made import a_run
+
+FOUND = {
+    "idvae": [(25, 0.9), (25, 0.8), (24, 0.85), (25, 0.95)],
+    "gan": [(20, 0.1), (25, 0.2), (19, 0.15), (22, 0.1)],
+}
+
+
+@pytest.fixture
+def runs(tmp_path):
+    def made(step=80, data="gaussians-grid"):
+        found = []
+        for method, values in FOUND.items():
+            for seed, (covered, good) in enumerate(values):
+                run = a_run(tmp_path / f"{data}-{method}-{seed}", method, seed)
+                run.config["data"] |= {"name": data, "kind": "points"}
+                run.write_config()
+                row = {"step": step, "covered": covered, "modes": 25, "good_share": good, "n": 1000}
+                (run.path / "modes.json").write_text(json.dumps(row))
+                found.append((run, method.upper()))
+        return found
+
+    return made
+
+
+def test_values_are_over_seeds(runs):
+    one, other = modes_rows(runs())
+    assert (one.method, one.modes, one.n, one.steps) == ("IDVAE", 25, 1000, 80)
+    assert one.good.mean == pytest.approx(0.875)
+    assert one.good.sd == pytest.approx(((0.025**2 + 0.075**2) * 2 / 3) ** 0.5)
+    assert other.covered.mean == 21.5
+    text = markdown([one, other])
+    assert "| IDVAE | 4 | 24.8 ± 0.5 | 24 | **87.5 ± 6.5** |" in text
+    assert "| GAN | 4 | 21.5 ± 2.6 | 19 | 13.8 ± 4.8 |" in text
+    # 8 choose 4 labellings, two of them as far apart.
+    assert "IDVAE is significantly better than GAN: 4 and 4 seeds, corrected p = 0.0286" in text
+
+
+def test_sets_have_tables_of_their_own(runs):
+    rows = modes_rows([*runs(), *runs(data="gaussians-ring")])
+    assert [row.data for row in rows] == ["gaussians-grid"] * 2 + ["gaussians-ring"] * 2
+    assert markdown(rows).count("| method |") == 2
+    lines = list(csv.DictReader(as_csv(rows).splitlines()))
+    assert len(lines) == 16
+    assert lines[2] == {
+        "data": "gaussians-grid",
+        "method": "IDVAE",
+        "modes": "25",
+        "steps": "80",
+        "n": "1000",
+        "covered": "24",
+        "good_share": "0.8500",
+    }
+
+
+def test_compare_takes_runs_on_points(runs, tmp_path, capsys):
+    places = [str(run.path) for run, _ in runs()]
+    assert main(["compare", *places, "--out", str(tmp_path / "out")]) == 0
+    assert "**87.5 ± 6.5**" in (tmp_path / "out" / "table.md").read_text()
+    image = a_run(tmp_path / "image")
+    image.config["data"]["kind"] = "images"
+    image.write_config()
+    capsys.readouterr()
+    assert main(["compare", *places, str(image.path), "--out", str(tmp_path / "two")]) == 2
+    assert "name one kind" in capsys.readouterr().err
+
+
+def test_mistakes_are_told(runs):
+    made = runs()
+    with pytest.raises(UserError, match="two runs have the same seed"):
+        modes_rows([*made, made[0]])
+    other = runs(step=90, data="gaussians-ring")
+    with pytest.raises(UserError, match="compare equal budgets"):
+        modes_rows([*made, other[0]])
+    (made[0][0].path / "modes.json").write_text("{")
+    with pytest.raises(UserError, match="is damaged"):
+        modes_rows(made)
+    (made[0][0].path / "modes.json").unlink()
+    with pytest.raises(UserError, match=r"has no modes\.json"):
+        modes_rows(made)
