@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from idvae import api, batches
-from idvae.bench.plain import PlainIDVAE
+from idvae.bench.plain import PlainIDVAE, plain_layers
 from idvae.data.pixels import to_float
 from idvae.data.prepared import PreparedSet
 from idvae.devices import torch_device
@@ -46,13 +46,21 @@ def library(
     return run
 
 
-def plain(prepared: PreparedSet, steps: int, options: dict[str, Any]) -> Contestant:
-    """Algorithm 1 written plainly; its batches are floats on the device before the clock starts."""
+def plain(
+    prepared: PreparedSet, steps: int, options: dict[str, Any], our_layers: bool = False
+) -> Contestant:
+    """Algorithm 1 written plainly; its batches are floats on the device before the clock starts.
+
+    `our_layers` leaves it the library's faster layers.
+    """
     chosen = settings_of("idvae", steps, options)
     train, device = chosen.train, torch_device(chosen.train.device)
     torch.manual_seed(train.seed)
     nets = Networks(data_shape(prepared), chosen.networks)
-    model = PlainIDVAE(nets, chosen.method_config, train.lr, train.betas).to(device).train()
+    model = PlainIDVAE(nets, chosen.method_config, train.lr, train.betas)
+    if not our_layers:
+        plain_layers(model.dec)
+    model.to(device).train()
     split, n = prepared.split("train"), train.batch_size
     rows = [batches.indices(len(split), n, train.seed, step) for step in range(steps)]
     data = [to_float(torch.from_numpy(split.gather(r))).contiguous().to(device) for r in rows]

@@ -3,7 +3,8 @@
 Three losses, each with a forward pass of its own over everything and `backward()` over everything;
 then only the optimizer of the right parameters steps. Same networks, same losses, same noise, so
 the numbers are those of the library up to rounding: with F_E and F_D the forward cost of trunk and
-decoder for an image, in 20 F_E + 11 F_D multiply-adds.
+decoder for an image, in 20 F_E + 11 F_D multiply-adds. `plain_layers` also takes the library's
+faster layer out of its decoder.
 """
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from idvae import losses
 from idvae.methods.idvae import IDVAEConfig
 from idvae.networks import Networks
+from idvae.networks.upsampling import UpConv
 
 
 class PlainIDVAE(nn.Module):
@@ -89,3 +91,12 @@ class PlainIDVAE(nn.Module):
         code = mu + (0.5 * logvar).exp() * eps
         self.code = code.detach()
         return (mu, logvar), self.dec(code, posterior=True, track=track)
+
+
+def plain_layers(decoder: nn.Module) -> None:
+    """Repeat pixels and convolve as two layers, with the same weights, as a plain decoder does."""
+    for i, layer in enumerate(decoder.blocks):
+        if isinstance(layer, UpConv):
+            conv = nn.Conv2d(layer.in_channels, layer.out_channels, 3, padding=1, bias=False)
+            conv.weight = layer.weight
+            decoder.blocks[i] = nn.Sequential(nn.Upsample(scale_factor=2), conv)

@@ -17,6 +17,7 @@ from idvae.devices import torch_device
 from idvae.loop import data_shape
 
 RIVALS = ("plain", "pythae")
+OURS = "plain, our layers"
 MATRIX, LAYERS = "matrix products", "its convolutions alone"
 
 
@@ -52,6 +53,7 @@ def measure(
         running = {"idvae": contestants.library("idvae", *arguments)}
         if "plain" in rivals:
             running["plain"] = contestants.plain(images, what.steps, what.options)
+            running[OURS] = contestants.plain(images, what.steps, what.options, True)
         if "pythae" in rivals:
             running["vae-gan"] = contestants.library("vae-gan", *arguments)
             running["pythae"] = pythae(*arguments)
@@ -69,6 +71,9 @@ def measure(
     rows = [figure(found, "idvae", "images/s", "plain" if "plain" in found else None)]
     if "plain" in found:
         rows.append(figure(found, "plain", "images/s"))
+        found[f"idvae against {OURS}"] = found["idvae"]
+        rows.append(figure(found, f"idvae against {OURS}", "images/s", OURS))
+        rows.append(figure(found, OURS, "images/s"))
     if "pythae" in found:
         rows += [
             figure(found, "vae-gan", "images/s", "pythae"),

@@ -91,9 +91,10 @@ class IDVAE(Method):
         self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor, update: Update
     ) -> None:
         x_gen = self.dec(z, y, track=True)  # lines 6-7; its graph serves line 11
+        h = self.shared(x, y)  # the same at lines 4 and 9
         with no_grad():
-            _, x_rec = self.reconstruct(x, y, eps)  # lines 4-5: data at line 9
-        update("dis", self.loss_dis(x, y, x_rec, x_gen.detach()))  # line 9: θ_dis, θ_shared
+            _, x_rec = self.decode_posterior(h, y, eps)  # lines 4-5: data at line 9
+        update("dis", self.loss_dis(x, y, h, x_rec, x_gen.detach()))  # line 9: θ_dis, θ_shared
         q, x_rec = self.reconstruct(x, y, eps, track=True)  # line 9 moved θ_shared: encode again
         update("enc", self.loss_enc(x, q, x_rec), retain=True)  # line 10: θ_enc, θ_shared
         update("dec", self.loss_dec(x, y, x_rec, x_gen))  # line 11: θ_dec
@@ -104,19 +105,24 @@ class IDVAE(Method):
         x_gen = self.dec(z, y, track=True)
         q, x_rec = self.reconstruct(x, y, eps, track=True)
         update("enc", self.loss_enc(x, q, x_rec), retain=True)  # line 10
-        update("dis", self.loss_dis(x, y, x_rec.detach(), x_gen.detach()))  # line 9
+        h = self.shared(x, y)
+        update("dis", self.loss_dis(x, y, h, x_rec.detach(), x_gen.detach()))  # line 9
         update("dec", self.loss_dec(x, y, x_rec, x_gen))  # line 11
 
     def _joint(self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor, update: Update) -> None:
         x_gen = self.dec(z, y, track=True)
-        q, x_rec = self.reconstruct(x, y, eps, track=True)
-        loss = self.loss_dis(x, y, x_rec.detach(), x_gen.detach()) + self.loss_enc(x, q, x_rec)
+        h = self.shared(x, y, track=True)  # nothing moves between the two losses
+        q, x_rec = self.decode_posterior(h, y, eps, track=True)
+        loss_dis = self.loss_dis(x, y, h, x_rec.detach(), x_gen.detach())
+        loss = loss_dis + self.loss_enc(x, q, x_rec)
         update("joint", loss, retain=True)  # lines 9 and 10 at once
         update("dec", self.loss_dec(x, y, x_rec, x_gen))  # line 11
 
-    def loss_dis(self, x: Tensor, y: Tensor | None, x_rec: Tensor, x_gen: Tensor) -> Tensor:
-        """L_dis [9]; x̃ and x' are data here, each batch normalised on its own."""
-        logits = [self.dis(self.shared(images, y)) for images in (x, x_gen, x_rec)]
+    def loss_dis(
+        self, x: Tensor, y: Tensor | None, h: Tensor, x_rec: Tensor, x_gen: Tensor
+    ) -> Tensor:
+        """L_dis [9] with h = Dis_l(x); x̃ and x' are data here, each batch normalised on its own."""
+        logits = [self.dis(g) for g in (h, self.shared(x_gen, y), self.shared(x_rec, y))]
         names = ("dis_x", "dis_gen", "dis_rec")
         self.log(**{n: d.sigmoid().mean() for n, d in zip(names, logits, strict=True)})
         loss = losses.dis(*logits)
@@ -148,7 +154,13 @@ class IDVAE(Method):
         self, x: Tensor, y: Tensor | None, eps: Tensor, track: bool = False
     ) -> tuple[tuple[Tensor, Tensor], Tensor]:
         """(μ, log σ²) of q(z|x) [1], and x̃ = Dec(μ + σ·eps) [2]."""
-        mu, logvar = self.enc(self.shared(x, y, track))
+        return self.decode_posterior(self.shared(x, y, track), y, eps, track)
+
+    def decode_posterior(
+        self, h: Tensor, y: Tensor | None, eps: Tensor, track: bool = False
+    ) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        """The same from the features h = Dis_l(x)."""
+        mu, logvar = self.enc(h)
         z = mu + (0.5 * logvar).exp() * eps
         return (mu, logvar), self.dec(z, y, posterior=True, track=track)
 
