@@ -54,14 +54,23 @@ def start_two(arguments, port):
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no distributed here")
-def test_two_processes_equal_one_with_the_whole_batch(data_root, tmp_path):
-    data.prepare("gaussians-ring", n=500, set_name="ring-two")
-    one = api.train("idvae", "ring-two", tmp_path / "one", **OPTIONS, batch_size=16)
+@pytest.mark.parametrize(
+    ("name", "port", "more"),
+    [("ring-two", 29_613, []), ("digits-two", 29_614, ["--sync-norm=true", "--width=4"])],
+)
+def test_two_processes_equal_one_with_the_whole_batch(name, port, more, data_root, tmp_path):
+    """Images too, where the batch is normalised over both processes."""
+    if name == "ring-two":
+        data.prepare("gaussians-ring", n=500, set_name=name)
+    else:
+        data.prepare("digits", n=200, set_name=name)
+    options = OPTIONS | ({} if name == "ring-two" else {"width": 4})
+    one = api.train("idvae", name, tmp_path / "one", **options, batch_size=16)
     flags = [f"--{k.replace('_', '-')}={v}" for k, v in OPTIONS.items()]
     # The recipes do not count: api.train above started from them too.
     out = str(tmp_path / "two")
-    command = ["train", "idvae", "--data", "ring-two", "--out", out, "--batch-size=8", *flags]
-    outputs = start_two(command, port=29_613)
+    command = ["train", "idvae", "--data", name, "--out", out, "--batch-size=8", *flags, *more]
+    outputs = start_two(command, port)
     assert "steps 0 to 20" in outputs[0]
     assert outputs[1] == "" or "steps 0" not in outputs[1]
     a, b = (

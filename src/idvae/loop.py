@@ -18,7 +18,7 @@ from idvae.data.prepared import PreparedSet, Split
 from idvae.devices import all_reduce, lost_process_told, make_fabric
 from idvae.errors import DivergedError, UserError
 from idvae.methods.method import Method
-from idvae.networks import DataShape, Networks
+from idvae.networks import BatchNorm, DataShape, Networks
 from idvae.runs import Run
 from idvae.settings import Settings
 from idvae.signals import stop_signals
@@ -50,6 +50,10 @@ class Trainer:
         self.method = build_method(settings, shape, self.config.seed)
         self.config.check(tuple(self.method.groups))
         self.method.to(self.fabric.device, self.dtype, memory_format=torch.channels_last)
+        if self.config.sync_norm and self.fabric.world_size > 1:
+            for norm in self.method.modules():
+                if isinstance(norm, BatchNorm):
+                    norm.across = True
         self.parameters = {g: self.method.group_parameters(g) for g in self.method.groups}
         self.optimizers = {group: self._adam(group) for group in self.method.groups}
         self.average = copy.deepcopy(self.method.dec).eval() if self.config.ema else None

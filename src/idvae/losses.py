@@ -137,7 +137,7 @@ def divergence(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def exp_elbo(squared: Tensor, divergence: Tensor, beta_rec: float, beta_neg: float) -> Tensor:
-    """exp(2·ELBO) of fakes, in (0, 1], mean over the batch: Soft-IntroVAE's soft threshold (α = 2).
+    """exp(α·ELBO) of fakes, in (0, 1], mean over the batch: Soft-IntroVAE's with its α = 2.
 
     Args:
         squared: s‖x' − Dec(Enc(x'))‖² of each fake, shape (B,).
@@ -152,7 +152,8 @@ def batch_divergence(z: Tensor) -> Tensor:
     """KL of the normal fitted to a batch of codes against N(0, 1), mean over the dimensions.
 
     Ulyanov, Vedaldi and Lempitsky: (m² + s²)/2 − log s − 1/2 for the mean m and variance s² that
-    one dimension has over the batch.
+    one dimension has over the batch. Their code puts s² in the place of s, which its author calls a
+    mistake; on the unit sphere that is close to twice this, so their weights are to be halved here.
 
     Args:
         z: codes, shape (B, Z).

@@ -43,6 +43,8 @@ class TrainConfig:
         flip: mirror each image left to right with a chance of one half.
         condition: what the networks are told beside the image or z: labels, names of attributes
             joined by commas, or attributes for the main ones of the set.
+        sync_norm: of several processes, normalise the batch of all of them together, not each
+            its own part.
         log_every: steps between lines of metrics.jsonl.
         grid_every: steps between grids of samples and reconstructions; 0 makes none.
         save_every: steps between checkpoints.
@@ -65,6 +67,7 @@ class TrainConfig:
     ema: float = 0.0
     flip: bool = False
     condition: str | None = None
+    sync_norm: bool = False
     log_every: int = 50
     grid_every: int = 1000
     save_every: int = 1000

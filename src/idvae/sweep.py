@@ -159,7 +159,8 @@ def _check_same(job: Job, checksum: str) -> None:
     asked, there = job.settings.options(), dict(run.config["options"])
     for name in ("steps", "device", "threads", "log_every", "grid_every", "save_every", "keep"):
         asked.pop(name)
-    differing = [name for name in asked if asked[name] != there.get(name)]
+    # What is off may also be absent: a later version brought the option.
+    differing = [name for name in asked if (asked[name] or None) != (there.get(name) or None)]
     if run.config["data"]["checksum"] != checksum:
         differing.append("data")
     if differing:

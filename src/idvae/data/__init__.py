@@ -16,6 +16,9 @@ __all__ = ["get", "names", "open_set", "prepare", "prepared", "resolve", "root"]
 _SOURCES = {
     "digits": "digits",
     "fashion-mnist": "fashion_mnist",
+    "mnist": "mnist",
+    "cifar10": "cifar10",
+    "celeba": "celeba",
     "avatars": "avatars",
     "gaussians-ring": "gaussians:ring",
     "gaussians-grid": "gaussians:grid",
@@ -56,6 +59,7 @@ def prepare(
     n: int | None = None,
     source: str | os.PathLike[str] | None = None,
     attributes: str | os.PathLike[str] | None = None,
+    crop: str | None = None,
     seed: int = 0,
     set_name: str | None = None,
     overwrite: bool = False,
@@ -69,6 +73,7 @@ def prepare(
         n: how many to draw, or to take at most.
         source: where the original files lie.
         attributes: a CSV of a folder's attributes.
+        crop: what is kept of CelebA's images, such as "closecrop" or "icgan".
         seed: of what is drawn.
         set_name: name of the prepared set; NAME-SIZE if not given.
         overwrite: replace a set of that name.
@@ -87,6 +92,10 @@ def prepare(
         raise UserError(f"--seed {seed} is out of range; it is at least 0")
     if attributes is not None and name != "folder":
         raise UserError(f"--attributes belongs to folder; {name} has what it has")
+    crops = getattr(chosen, "CROPS", {})
+    if crop is not None and crop not in crops:
+        fitting = f"there are {', '.join(crops)}" if crops else f"{name} has no named crops"
+        raise UserError(f"--crop {crop} is unknown; {fitting}")
     size = chosen.default_size if size is None else size
     request = Request(
         size=size,
@@ -95,8 +104,9 @@ def prepare(
         attributes=None if attributes is None else os.fspath(attributes),
         seed=seed,
         skip_bad=skip_bad,
+        crop=crop,
     )
-    base = name
+    base = name if crop is None else f"{name}-{crop}"
     if name == "folder" and request.source is not None:
         base = Path(request.source).resolve().name
     full = set_name or (base if chosen.kind == "points" else f"{base}-{size}")
@@ -110,6 +120,7 @@ def prepare(
         "seed": seed,
         "files": request.source if request.source == DOWNLOAD else _absolute(request.source),
         "attributes": _absolute(request.attributes),
+        "crop": crop,
     }
     if path.exists() and not overwrite:
         there = PreparedSet(path)
@@ -126,7 +137,7 @@ def prepare(
 
     plan = chosen.plan(request)
     meta = {"name": full, "source": name, "kind": chosen.kind, "size": size, "asked": asked}
-    write_set(path, {**meta, **plan.facts}, plan.batches, overwrite, plan.late)
+    write_set(path, {**meta, **plan.facts}, plan.batches, overwrite, plan.late, plan.resume)
     return PreparedSet(path)
 
 

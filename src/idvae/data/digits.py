@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from idvae.data.resize import resize_grey
+from idvae.data.resize import resize_all
 from idvae.data.source import BY_INDEX, Batch, Plan, Request, at_most, by_index, missing
 
 name = "digits"
@@ -30,7 +30,7 @@ def plan(request: Request) -> Plan:
 
     def batches() -> Iterator[Batch]:
         for split, rows in splits.items():
-            resized = resize_grey(images[rows], request.size, Image.Resampling.BICUBIC)
+            resized = resize_all(images[rows, ..., None], request.size, Image.Resampling.BICUBIC)
             yield Batch(split, resized, labels[rows])
 
     facts = {

@@ -1,6 +1,5 @@
 """Any folder of images: any depth, sizes and modes; centre crop and antialiased resize."""
 
-import csv
 import hashlib
 import os
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from idvae.data.attributes import read_attributes
 from idvae.data.resize import square
 from idvae.data.source import Batch, Plan, Request, at_most, in_batches
 from idvae.errors import UserError
@@ -198,55 +198,3 @@ def _classes(root: Path, files: list[Path], split_folders: bool) -> list[str] | 
         return None
     found = sorted({f.parent.name for f in files})
     return found if len(found) > 1 else None
-
-
-def read_attributes(path: Path, files: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Read a CSV: file name, then one column an attribute, of 0 and 1 or −1 and 1.
-
-    CelebA's own list_attr_celeba.txt is read too: the number of rows, a line of names, and rows
-    apart by blanks.
-
-    Args:
-        path: the CSV, with a header.
-        files: relative names of the images.
-
-    Returns:
-        int8 (N, A) in the order of `files`, and the names.
-
-    Raises:
-        UserError: a file without a row, a row without a file, a row twice, or another value.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as opened:
-            first = opened.readline().strip()
-            if first.isdecimal():
-                header = ["file", *opened.readline().split()]
-                body = [(k, line.split()) for k, line in enumerate(opened, 3) if line.strip()]
-                if len(body) != int(first):
-                    raise UserError(f"{path} announces {first} rows, but has {len(body)}")
-            else:
-                opened.seek(0)
-                reader = csv.reader(opened)
-                lines = [(reader.line_num, line) for line in reader if line]
-                header, body = (lines[0][1], lines[1:]) if lines else ([], [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read as CSV: {error}") from error
-    if not body or len(header) < 2:
-        raise UserError(f"{path} needs a header (file, names of attributes) and a row an image")
-    names = [cell.strip() for cell in header[1:]]
-    if "" in names or len(set(names)) < len(names):
-        raise UserError(f"{path}: each attribute needs a name of its own in the header")
-    known, rows = set(files), {}
-    for number, (file, *cells) in body:
-        if file not in known:
-            raise UserError(f"{path}, line {number}: there is no image {file}")
-        if file in rows:
-            raise UserError(f"{path}, line {number}: {file} has a row already")
-        values = [cell.strip() for cell in cells]
-        if len(values) != len(names) or not set(values) <= {"0", "1", "-1"}:
-            raise UserError(f"{path}, line {number}: {len(names)} values of 0, 1 or -1 are needed")
-        rows[file] = [int(value == "1") for value in values]
-    for file in files:
-        if file not in rows:
-            raise UserError(f"{path} has no row for {file}")
-    return np.array([rows[file] for file in files], np.int8), names

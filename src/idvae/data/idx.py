@@ -43,9 +43,34 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
+def read_folder(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The training and the test part of MNIST or of a successor, from its four files.
+
+    Returns:
+        For each: uint8 (N, 28, 28, 1), int64 (N,) of 0 to 9.
+
+    Raises:
+        UserError: a file is missing or damaged, or they do not belong together.
+    """
+    if not folder.is_dir():
+        raise UserError(f"--source {folder}: no such folder")
+    return [_part(folder, "train"), _part(folder, "t10k")]
+
+
+def _part(folder: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:
+    images = read_idx(find(folder, f"{prefix}-images-idx3-ubyte"), 3)
+    labels = read_idx(find(folder, f"{prefix}-labels-idx1-ubyte"), 1)
+    if not len(images):
+        raise UserError(f"{folder}: the {prefix} files hold no image; fetch them again")
+    if len(images) != len(labels) or images.shape[1:] != (28, 28) or labels.max() > 9:
+        raise UserError(f"{folder}: the {prefix} images and labels do not belong together")
+    return images[..., None], labels.astype(np.int64)
+
+
 def find(folder: Path, stem: str) -> Path:
     """The file of a name, packed or not; raises UserError where there is neither."""
-    for name in (f"{stem}.gz", stem):
+    # Some unpackers put the dot back that the name had before it was packed.
+    for name in (f"{stem}.gz", stem, stem.replace("-idx", ".idx")):
         if (folder / name).is_file():
             return folder / name
     raise UserError(f"{folder} holds no {stem}.gz; --source names the folder of the four idx files")

@@ -12,9 +12,10 @@ def square(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), Image.Resampling.LANCZOS, box=box)
 
 
-def resize_grey(images: np.ndarray, size: int, resample: Image.Resampling) -> np.ndarray:
-    """Resize small grey images, uint8 (N, H, W), to (N, size, size, 1)."""
-    resized = np.empty((len(images), size, size, 1), np.uint8)
-    for i, image in enumerate(images):
-        resized[i, :, :, 0] = Image.fromarray(image).resize((size, size), resample)
+def resize_all(images: np.ndarray, size: int, resample: Image.Resampling) -> np.ndarray:
+    """Resize small images, uint8 (N, H, W, C) with C of 1 or 3, to (N, size, size, C)."""
+    resized = np.empty((len(images), size, size, images.shape[3]), np.uint8)
+    for i, pixels in enumerate(images):
+        image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+        resized[i] = np.asarray(image.resize((size, size), resample)).reshape(resized.shape[1:])
     return resized

@@ -1,6 +1,6 @@
 """What a source of data is: a plan of rows, split after split."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -44,6 +44,10 @@ class Request:
     attributes: str | None = None
     seed: int = 0
     skip_bad: bool = False
+    crop: str | None = None
+
+
+Resume = Callable[[int], Iterable[Batch]]  # the batches from a row on
 
 
 @dataclass
@@ -54,11 +58,14 @@ class Plan:
         facts: for meta.json, known before the rows are made.
         batches: the rows; made when iterated.
         late: facts that are known once all rows are made.
+        resume: makes the batches from a row on, where the source can; the rows depend on the
+            facts alone, so that a write that was killed can be continued.
     """
 
     facts: dict[str, Any]
     batches: Iterable[Batch]
     late: dict[str, Any] = field(default_factory=dict)
+    resume: Resume | None = None
 
 
 class Source(Protocol):
@@ -113,6 +120,6 @@ def at_most(splits: dict[str, np.ndarray], n: int | None, what: str) -> dict[str
     return {name: rows[:k] for (name, rows), k in zip(splits.items(), taken, strict=True)}
 
 
-def missing(package: str, error: Exception) -> UserError:
-    """What to say when a package of the data extra is not there."""
-    return UserError(f"{package} is not installed ({error}): pip install 'idvae[data]'")
+def missing(package: str, error: Exception, extra: str = "data") -> UserError:
+    """What to say when a package of an extra is not there."""
+    return UserError(f"{package} is not installed ({error}): pip install 'idvae[{extra}]'")

@@ -1,6 +1,7 @@
 """AGE: the encoder is the critic; it compares distributions of codes, not images.
 
 Ulyanov, Vedaldi and Lempitsky, "It Takes (Only) Two: Adversarial Generator-Encoder Networks".
+The weights' names are ours: the paper has μ for pixels and λ for codes.
 """
 
 from dataclasses import dataclass

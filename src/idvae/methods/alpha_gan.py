@@ -1,8 +1,8 @@
 """α-GAN: an autoencoder between two critics, one of images and one of codes.
 
 Rosca, Lakshminarayanan, Warde-Farley and Mohamed, "Variational Approaches for Auto-Encoding
-Generative Adversarial Networks", Algorithm 1. Its first version swaps codes of the prior and of
-the encoder in equations 16 and 17; here the prior's are the real ones.
+Generative Adversarial Networks", Algorithm 1. Its first version (arXiv:1706.04987v1) swaps codes of
+the prior and of the encoder in equations 16 and 17; here the prior's are the real ones.
 """
 
 from dataclasses import dataclass

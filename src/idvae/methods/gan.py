@@ -47,7 +47,7 @@ class GAN(Method):
         return {"z": self.draw_prior(n, generator)}
 
     def step(self, x: Tensor, y: Tensor | None, update: Update, *, z: Tensor) -> None:
-        """Algorithm 1 with k = 1, for z' = `z`; x' serves both updates, as in DCGAN."""
+        """Algorithm 1 with k = 1, for z' = `z`; x' serves both updates."""
         x_gen = self.dec(z, y, track=True)
         update("dis", self.loss_dis(x, y, x_gen.detach()))
         update("dec", -losses.log_real(self.logit(x_gen, y)))

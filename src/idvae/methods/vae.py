@@ -48,7 +48,7 @@ class VAE(Method):
     def step(self, x: Tensor, y: Tensor | None, update: Update, *, eps: Tensor) -> None:
         """One step on the negative of equation 10, for z = μ + σ·`eps`."""
         mu, logvar = self.enc(self.trunk(x, y, track=True))
-        z = mu + (0.5 * logvar).exp() * eps  # [4]
+        z = mu + (0.5 * logvar).exp() * eps  # [4], Gaussian: [10]
         x_rec = self.dec(z, y, posterior=True, track=True)
         recons, prior = losses.recons(x, x_rec), losses.prior(mu, logvar)
         self.log(recons=recons, prior=prior)

@@ -21,10 +21,11 @@ class VAEGANConfig:
     Attributes:
         beta: weight of L_prior (a sum over z) beside L_llike (a sum over features) in the
             encoder's loss; 1 is the paper's.
-        gamma: γ, weight of L_llike (a mean over features) in the decoder's loss [9].
+        gamma: γ, weight of L_llike (a mean over features, where the paper sums) in the decoder's
+            loss [9].
         equilibrium: where set, the discriminator rests while one of its cross-entropies is below
-            equilibrium − margin, the decoder while one is above equilibrium + margin; the
-            published code has 0.68.
+            equilibrium − margin, the decoder while one is above equilibrium + margin. Not in the
+            paper; the published code has 0.68.
         margin: how far a cross-entropy may stray from the equilibrium.
     """
 
@@ -43,7 +44,7 @@ class VAEGAN(Method):
     Config = VAEGANConfig
     equations = {
         "enc": "beta L_prior + L_llike   [4, 6, 7]",
-        "dec": "gamma L_llike - log Dis(Dec(z')) - log Dis(Dec(Enc(x)))   [9, 10]",
+        "dec": "gamma L_llike - log Dis(Dec(z')) - log Dis(Dec(Enc(x)))   [9, 10, non-saturating]",
         "dis": "-[log Dis(x) + log(1 - Dis(Dec(z'))) + log(1 - Dis(Dec(Enc(x))))]   [10]",
     }
 

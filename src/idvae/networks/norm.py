@@ -1,9 +1,12 @@
 """Batch normalisation that knows where its batches come from."""
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
+MOMENTUM, EPS = 0.1, 1e-5
 SOURCES = 2  # kinds of codes that a decoder tells apart: of the prior (0), of the posterior (1)
 
 
@@ -20,6 +23,10 @@ class BatchNorm(nn.Module):
     Args:
         width: channels.
         sources: how many kinds of batches are told apart.
+
+    Attributes:
+        across: whether, in training, the batch is that of all processes together; else each
+            process normalises its own part.
     """
 
     def __init__(self, width: int, sources: int = 1) -> None:
@@ -30,13 +37,45 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(sources, width))
         self.source = 0
         self.track = False
+        self.across = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise a batch, shape (B, width, H, W)."""
+        if self.training and self.across:
+            return self._normalise_across(x)
         mean, var = self.running_mean[self.source], self.running_var[self.source]
         if self.training and not self.track:
             mean = var = None
-        return F.batch_norm(x, mean, var, self.weight, self.bias, self.training, 0.1, 1e-5)
+        return F.batch_norm(x, mean, var, self.weight, self.bias, self.training, MOMENTUM, EPS)
+
+    def _normalise_across(self, x: Tensor) -> Tensor:
+        wide = x if x.dtype == torch.float64 else x.float()
+        n = distributed.get_world_size() * x.numel() // x.shape[1]
+        mean = _Sum.apply(wide.sum((0, 2, 3))) / n
+        centred = wide - mean[:, None, None]
+        var = _Sum.apply(centred.square().sum((0, 2, 3))) / n
+        if self.track:
+            unbiased = var.detach() * (n / (n - 1))
+            self.running_mean[self.source].lerp_(mean.detach().to(self.running_mean), MOMENTUM)
+            self.running_var[self.source].lerp_(unbiased.to(self.running_var), MOMENTUM)
+        scale = self.weight * (var + EPS).rsqrt()
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over processes; its gradient is the sum of theirs, for all of them used it."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        return total
 
 
 class NormedNetwork(nn.Module):

@@ -1,0 +1,57 @@
+"""Sets from the Hugging Face hub, downloaded only where `--source huggingface` asks for it."""
+
+from typing import Any
+
+import numpy as np
+
+from idvae.data.source import missing
+from idvae.errors import UserError
+
+
+def download(address: str) -> Any:
+    """Every split of a set: name → rows.
+
+    Raises:
+        UserError: the package `datasets` is missing, or the set cannot be had.
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise missing("Hugging Face datasets", error, extra="hub-data") from error
+    try:
+        return datasets.load_dataset(address)
+    except Exception as error:  # it has no common class for a missing network
+        raise UserError(f"{address} could not be downloaded ({error}); use --source DIR") from error
+
+
+def classified(
+    address: str, image: str, label: str, counts: tuple[int, int]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The official training and test images of a small set.
+
+    Args:
+        address: of the set on the hub.
+        image: its column of images.
+        label: its column of classes.
+        counts: how many there must be, for training and test.
+
+    Returns:
+        For train and test: uint8 (N, H, W, C), int64 (N,).
+
+    Raises:
+        UserError: as `download`, or there are more or fewer.
+    """
+    both = download(address)
+
+    def part(split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+        if len(both[split]) != count:
+            raise UserError(
+                f"{address} has {len(both[split]):,} images for {split}, not {count:,}; "
+                "use --source DIR"
+            )
+        images = np.stack([np.asarray(one) for one in both[split][image]])
+        if images.ndim == 3:  # grey
+            images = images[..., None]
+        return images, np.asarray(both[split][label], np.int64)
+
+    return [part("train", counts[0]), part("test", counts[1])]
