@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from idvae import batches, checkpoints, methods, pictures
+from idvae import batches, checkpoints, grids, methods
 from idvae.conditions import Condition
-from idvae.data.pixels import to_float, to_uint8
+from idvae.data.pixels import to_float
 from idvae.data.prepared import PreparedSet, Split
 from idvae.devices import all_reduce, lost_process_told, make_fabric
 from idvae.errors import DivergedError, UserError
@@ -22,8 +22,6 @@ from idvae.networks import BatchNorm, DataShape, Networks
 from idvae.runs import Run
 from idvae.settings import Settings
 from idvae.signals import stop_signals
-
-GRID = 64  # images in a grid of samples; half as many pairs are reconstructed
 
 OnLog = Callable[[int, Mapping[str, float]], None]
 
@@ -99,14 +97,14 @@ class Trainer:
                         on_log(self.step, row)
                     clock, since = time.perf_counter(), self.step
                 if config.grid_every and self.step % config.grid_every == 0:
-                    self.draw_grids()
+                    self._draw_grids()
                 if self.step % config.save_every == 0 and self.step < config.steps:
                     self.save()
                 if self._any(stopped.is_set()):
                     break
             self.save()
             if config.grid_every and self.step % config.grid_every:
-                self.draw_grids()
+                self._draw_grids()
         return self.step == config.steps
 
     @property
@@ -232,43 +230,27 @@ class Trainer:
 
     # --------------------------------------------------------------------- pictures, checkpoints
 
-    @torch.no_grad()
-    def draw_grids(self) -> None:
-        """Samples of fixed codes, and reconstructions of fixed images of the validation split."""
+    def _draw_grids(self) -> None:
         if not self.is_first:
             return
         held_out = self.data.split("validation" if self.data.counts["validation"] else "train")
+        n = grids.POINTS if self.method.shape.is_points else grids.IMAGES
+        generator = batches.generator_for(self.config.seed, batches.SAMPLES)
+        z = self.method.draw_prior(n, generator).to(self.fabric.device, self.dtype)
+        live, self.method.dec = self.method.dec, self.average or self.method.dec
         self.method.eval()
-        dec = self.method.dec
-        self.method.dec = self.average or dec
         try:
-            n = GRID if self.data.kind == "images" else 10_000
-            generator = batches.generator_for(self.config.seed, batches.SAMPLES)
-            z = self.method.draw_prior(n, generator).to(self.fabric.device, self.dtype)
-            # Points are not conditioned on more rows than there are.
-            rows = np.arange(n) % len(held_out)
-            samples = self.method.decode(z, self._to_float(self._conditions(held_out, rows)))
-            name = f"{self.step:08d}.png"
-            if self.data.kind == "points":
-                data = held_out.gather(np.arange(min(n, len(held_out))))
-                title = f"samples ({n:,}) at step {self.step:,}"
-                pictures.save_density(
-                    self.run.path / "samples" / name, data, samples.cpu().numpy(), title
-                )
-                return
-            picture = pictures.enlarge(pictures.grid(to_uint8(samples).cpu().numpy()))
-            pictures.save_png(self.run.path / "samples" / name, picture)
-            if self.method.reconstructs:
-                rows = np.arange(min(GRID // 2, len(held_out)))
-                originals = held_out.gather(rows)
-                y = self._to_float(self._conditions(held_out, rows))
-                code = self.method.encode(self._to_device(originals), y)
-                made = self.method.decode(code, y, posterior=True)
-                picture = pictures.pairs(originals, to_uint8(made).cpu().numpy())
-                path = self.run.path / "reconstructions" / name
-                pictures.save_png(path, pictures.enlarge(picture))
+            grids.draw(
+                self.method,
+                held_out,
+                z,
+                lambda rows: self._to_device(held_out.gather(rows)),
+                lambda rows: self._to_float(self._conditions(held_out, rows)),
+                self.run.path,
+                self.step,
+            )
         finally:
-            self.method.dec = dec
+            self.method.dec = live
             self.method.train()
 
     def _to_device(self, rows: np.ndarray) -> Tensor:

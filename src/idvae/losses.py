@@ -137,7 +137,7 @@ def divergence(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def exp_elbo(squared: Tensor, divergence: Tensor, beta_rec: float, beta_neg: float) -> Tensor:
-    """exp(α·ELBO) of fakes, in (0, 1], mean over the batch: Soft-IntroVAE's with its α = 2.
+    """exp(α·ELBO) of fakes, in (0, 1], mean over the batch, with Soft-IntroVAE's α = 2.
 
     Args:
         squared: s‖x' − Dec(Enc(x'))‖² of each fake, shape (B,).

@@ -92,6 +92,8 @@ def prepare(
         raise UserError(f"--seed {seed} is out of range; it is at least 0")
     if attributes is not None and name != "folder":
         raise UserError(f"--attributes belongs to folder; {name} has what it has")
+    if skip_bad and name != "folder":
+        raise UserError(f"--skip-bad belongs to folder; {name} needs all its images")
     crops = getattr(chosen, "CROPS", {})
     if crop is not None and crop not in crops:
         fitting = f"there are {', '.join(crops)}" if crops else f"{name} has no named crops"

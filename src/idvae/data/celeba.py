@@ -80,8 +80,9 @@ def _batches(
         return read_face(stored[1], crop, size, faces.where(stored[0]))
 
     # PIL decodes outside the interpreter's lock.
+    total = sum(len(part) for _, part in parts) - first
     with (
-        progress(sum(len(part) for _, part in parts), "cropping faces") as advance,
+        progress(total, "cropping faces") as advance,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
         for split, whole in parts:
@@ -91,7 +92,7 @@ def _batches(
                 stored = [(row, faces.read(row)) for row in part.tolist()]
                 images = np.stack(list(pool.map(face, stored)))
                 yield Batch(split, images, attributes=faces.attributes[part])
-            advance(len(whole))
+                advance(len(part))
 
 
 def _check_counts(splits: dict[str, np.ndarray], where: str) -> None:

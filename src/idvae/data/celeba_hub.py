@@ -18,13 +18,12 @@ def from_hub() -> Faces:
     Raises:
         UserError: as `hub.download`, or there are no attributes.
     """
-    tables = hub.download(HUB)
+    whole = hub.download(HUB)
     import datasets  # there, now that the download worked
 
     # As they are stored: they are decoded later, on several threads.
     parts: list[Any] = [
-        tables[there].cast_column("image", datasets.Image(decode=False))
-        for there in SPLITS.values()
+        whole[there].cast_column("image", datasets.Image(decode=False)) for there in SPLITS.values()
     ]
     ends = np.cumsum([len(part) for part in parts])
     starts = ends - [len(part) for part in parts]
@@ -32,7 +31,8 @@ def from_hub() -> Faces:
     names = [one for one in parts[0].column_names if features[one].dtype == "bool"]
     if not names:
         raise UserError(f"{HUB} has no attributes any more; use --source DIR")
-    columns = [np.concatenate([np.asarray(part[one]) for part in parts]) for one in names]
+    tables = [part.select_columns(names).with_format("numpy")[:] for part in parts]
+    columns = [np.concatenate([table[one] for table in tables]) for one in names]
 
     def read(row: int) -> bytes:
         k = int(np.searchsorted(ends, row, side="right"))

@@ -27,7 +27,7 @@ FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
 CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
-MAX_FILE = 1 << 26  # a batch has 31 MB
+MAX_FILE = 1 << 25  # bytes; a batch has 31 MB
 MAX_ARCHIVE = 1 << 28  # what the archive may unpack to; it has 186 MB
 
 

@@ -49,9 +49,10 @@ def classified(
                 f"{address} has {len(both[split]):,} images for {split}, not {count:,}; "
                 "use --source DIR"
             )
-        images = np.stack([np.asarray(one) for one in both[split][image]])
+        rows = [(np.asarray(row[image]), row[label]) for row in both[split]]
+        images = np.stack([pixels for pixels, _ in rows])
         if images.ndim == 3:  # grey
             images = images[..., None]
-        return images, np.asarray(both[split][label], np.int64)
+        return images, np.array([number for _, number in rows], np.int64)
 
     return [part("train", counts[0]), part("test", counts[1])]

@@ -16,6 +16,8 @@ from idvae.errors import UserError
 ARRAY, CLASS, DTYPE = "numpy.core.multiarray _reconstruct", "numpy ndarray", "numpy dtype"
 NAMES = (ARRAY, CLASS, DTYPE)
 
+MAX_OPCODES = 1_000_000  # a batch has some 40,000; each may cost memory
+
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _MARK = object()
 
@@ -58,7 +60,9 @@ class _Reader:
         self.memo: dict[int, Any] = {}
 
     def read(self, opcodes: Iterator[tuple[Any, Any, Any]]) -> Any:
-        for opcode, argument, _ in opcodes:
+        for count, (opcode, argument, _) in enumerate(opcodes):
+            if count == MAX_OPCODES:
+                raise self._refused(f"more than {MAX_OPCODES:,} opcodes")
             if opcode.name == "STOP":
                 return self.stack.pop()
             self._take(opcode.name, argument)

@@ -1,7 +1,7 @@
 """Soft-IntroVAE: the encoder's own evidence lower bound is the critic of the decoder.
 
 Daniel and Tamar, "Soft-IntroVAE: Analyzing and Improving the Introspective Variational
-Autoencoder" (CVPR 2021). The paper maximises ELBO(x) − exp(α ELBO(x'))/α for the encoder and
+Autoencoder" (CVPR 2021). The authors maximise ELBO(x) − exp(α ELBO(x'))/α for the encoder and
 ELBO(x) + γ ELBO(x') for the decoder, with α = 2 and γ = 1; the fakes x̃ beside x' and the constants
 s, ¼, ½ and γ_r are those of its published code.
 """
