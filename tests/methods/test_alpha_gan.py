@@ -19,8 +19,9 @@ class Oracle:
     def dis(self, x):
         return self.net.dis(self.net.dis_trunk(x, self.y))
 
-    def pixels(self, x_rec):
-        return self.net.config.lambda_ * (self.x - x_rec).abs().sum() / self.x.numel()
+    def pixels(self, x_rec, weight=None):
+        weight = self.net.config.lambda_ if weight is None else weight
+        return weight * (self.x - x_rec).abs().sum() / self.x.numel()
 
     def loss(self, group):
         net, y = self.net, self.y
@@ -29,7 +30,8 @@ class Oracle:
             return self.pixels(net.dec(self.code, y, posterior=True)) + ratio
         x_rec, x_gen = net.dec(self.code.detach(), y), net.dec(self.z, y)
         if group == "dec":
-            return self.pixels(x_rec) + r(self.dis(x_rec)) + r(self.dis(x_gen))
+            own = self.net.config.lambda_dec
+            return self.pixels(x_rec, own) + r(self.dis(x_rec)) + r(self.dis(x_gen))
         if group == "dis":
             wrong = log_not(self.dis(x_rec.detach())) + log_not(self.dis(x_gen.detach()))
             return -log(self.dis(self.x)) - wrong
@@ -49,9 +51,10 @@ def r(logit):
     return -log(logit) + log_not(logit)
 
 
+@pytest.mark.parametrize("lambda_dec", [None, 7.0])
 @pytest.mark.parametrize(("shape", "preset"), SHAPES)
-def test_gradients_equal_the_oracle(shape, preset):
-    step = run_step("alpha-gan", shape, preset, lambda_=3.0)
+def test_gradients_equal_the_oracle(shape, preset, lambda_dec):
+    step = run_step("alpha-gan", shape, preset, lambda_=3.0, lambda_dec=lambda_dec)
     assert [s.group for s in step.seen] == ["enc", "enc", "dec", "dec", "dis", "critic"]
     for seen in step.seen:
         loss = Oracle(seen.before, step).loss(seen.group)

@@ -21,9 +21,11 @@ class AlphaGANConfig:
     Attributes:
         lambda_: λ, weight of |x − Dec(Enc(x))| (a mean over pixels) in the losses of encoder and
             decoder.
+        lambda_dec: the same in the decoder's loss alone, where it is to be another.
     """
 
     lambda_: float = 10.0
+    lambda_dec: float | None = None
 
 
 class AlphaGAN(Method):
@@ -88,7 +90,9 @@ class AlphaGAN(Method):
         # Codes of the encoder have fed the running statistics in its own update.
         x_rec, x_gen = self.dec(code, y, posterior=True), self.dec(z, y, track=track)
         ratios = (losses.log_ratio(self.logit(images, y)) for images in (x_rec, x_gen))
-        return self.config.lambda_ * losses.absolute(x, x_rec) + sum(ratios)
+        c = self.config
+        lambda_ = c.lambda_ if c.lambda_dec is None else c.lambda_dec
+        return lambda_ * losses.absolute(x, x_rec) + sum(ratios)
 
     def loss_dis(self, x: Tensor, y: Tensor | None, x_rec: Tensor, x_gen: Tensor) -> Tensor:
         """x̃ and x' are data here; each batch is normalised on its own."""
