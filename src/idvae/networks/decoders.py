@@ -19,7 +19,7 @@ class ConvDecoder(NormedNetwork):
         super().__init__()
         self.first = (last.width, last.side, last.side)
         self.project = nn.Linear(z_dim + shape.condition, last.width * last.side**2, bias=False)
-        self.project_norm = nn.Sequential(BatchNorm(last.width, SOURCES), nn.ReLU())
+        self.project_norm = nn.Sequential(BatchNorm(last.width, SOURCES), nn.ReLU(inplace=True))
         self.blocks = nn.Sequential(*blocks)
         initialise(self)
 
@@ -55,7 +55,12 @@ class SmallDecoder(ConvDecoder):
         blocks: list[nn.Module] = []
         for previous, width in pairwise([*widths, max(widths[-1] // 2, 1)]):
             # Identity: checkpoints name the layers by their place.
-            blocks += [nn.Identity(), UpConv(previous, width), BatchNorm(width, SOURCES), nn.ReLU()]
+            blocks += [
+                nn.Identity(),
+                UpConv(previous, width),
+                BatchNorm(width, SOURCES),
+                nn.ReLU(inplace=True),
+            ]
         blocks.append(nn.Conv2d(max(widths[-1] // 2, 1), shape.channels, 3, 1, 1))
         super().__init__(stages[-1], shape, z_dim, blocks)
 
@@ -69,7 +74,7 @@ class PaperDecoder(ConvDecoder):
         for previous, width in pairwise(widths):
             # output_padding 1: exactly twice the side.
             conv = nn.ConvTranspose2d(previous, width, 5, 2, 2, output_padding=1, bias=False)
-            blocks += [conv, BatchNorm(width, SOURCES), nn.ReLU()]
+            blocks += [conv, BatchNorm(width, SOURCES), nn.ReLU(inplace=True)]
         blocks.append(nn.ConvTranspose2d(widths[-1], shape.channels, 5, 1, 2))
         super().__init__(stages[-1], shape, z_dim, blocks)
 

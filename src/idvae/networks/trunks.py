@@ -64,7 +64,7 @@ class ConvTrunk(NormedNetwork):
             ]
             if normed:
                 layers.append(BatchNorm(stage.width))
-            layers.append(nn.ReLU() if paper else nn.LeakyReLU(0.2))
+            layers.append(nn.ReLU(inplace=True) if paper else nn.LeakyReLU(0.2, inplace=True))
             blocks.append(nn.Sequential(*layers))
             previous = stage.width + (condition if i == 0 else 0)
         self.blocks = nn.ModuleList(blocks)
