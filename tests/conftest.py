@@ -8,9 +8,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def data_root(tmp_path_factory):
-    """Prepared sets of the tests, away from those of the user."""
+    """Prepared sets of one file of tests, away from those of the user and of other files."""
     root = tmp_path_factory.mktemp("data")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IDVAE_DATA", str(root))

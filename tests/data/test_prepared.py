@@ -310,8 +310,8 @@ def test_as_many_are_taken_as_asked(n, monkeypatch, tmp_path):
         ("fashion-mnist", {"source": "/nowhere"}, "no such folder"),
     ],
 )
-def test_requests_that_cannot_be_met_are_told(name, options, words, data_root):
-    before = set(os.listdir(data_root))
+def test_requests_that_cannot_be_met_are_told(name, options, words, monkeypatch, tmp_path):
+    monkeypatch.setenv("IDVAE_DATA", str(tmp_path))
     with pytest.raises(UserError, match=words):
         data.prepare(name, **options)
-    assert set(os.listdir(data_root)) == before
+    assert os.listdir(tmp_path) == []
