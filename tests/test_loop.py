@@ -166,6 +166,17 @@ def test_every_method_trains_saves_and_loads(name, digits, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("name", methods.names())
+def test_every_method_goes_on_to_the_same_bits(name, digits, tmp_path):
+    """Stopped after 3 of 6 steps and gone on with in another trainer, as after a kill."""
+    small = {**OPTIONS, "steps": 6, "save_every": 2, "grid_every": 0, "lr_final": 1.0}
+    api.train(name, digits, tmp_path / "whole", **small)
+    part = api.train(name, digits, tmp_path / "part", **{**small, "steps": 3})
+    assert api.resume(part.path, {"steps": 6}).fit()
+    folders = (tmp_path / place / "checkpoints" for place in ("whole", "part"))
+    assert_same(*(checkpoints.load(folder, name) for folder in folders))
+
+
 @pytest.mark.parametrize(("preset", "lr"), [("small", 2e-3), ("paper", 1e-3)])
 def test_eval_mode_reconstructs_and_samples_as_training_does(preset, lr, digits, tmp_path):
     """Running statistics of the right batches: the two modes agree within 5%."""
