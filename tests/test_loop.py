@@ -245,6 +245,42 @@ def test_bf16_keeps_weights_and_losses_in_float32(digits, tmp_path):
     assert all(np.isfinite(row["loss_enc"]) for row in run.metrics())
 
 
+def updates_of_a_step(name, digits, out, precision, path=None):
+    """(group, gradient, weights after it) of every update of two steps.
+
+    `path`: such a list, whose weights take the place of those that each update leaves.
+    """
+    prepared = api.open_data(digits)
+    options = OPTIONS | {"steps": 2, "precision": precision, "lr": 0.01, "batch_size": 64}
+    trainer = api.start(api.settings.from_mapping(name, options), prepared, out, False)
+    found = []
+    for group, optimizer in trainer.optimizers.items():
+
+        def step(group=group, real=optimizer.step):
+            parameters = trainer.parameters[group]
+            gradient = torch.cat([p.grad.double().flatten() for p in parameters])
+            real()
+            if path:
+                with torch.no_grad():
+                    for p, weights in zip(parameters, path[len(found)][2], strict=True):
+                        p.copy_(weights)
+            found.append((group, gradient, [p.detach().clone() for p in parameters]))
+
+        optimizer.step = step
+    trainer.fit()
+    return found
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_gradients_in_bf16_are_those_of_float32_after_each_update(name, digits, tmp_path):
+    """Each loss sees the weights that the update before it left, and all of them have gradients."""
+    wide = updates_of_a_step(name, digits, tmp_path / "32", "32")
+    narrow = updates_of_a_step(name, digits, tmp_path / "bf16", "bf16", wide)
+    for (group, a, _), (same, b, _) in zip(wide, narrow, strict=True):
+        assert group == same
+        assert torch.nn.functional.cosine_similarity(a, b, 0) > 0.99, group
+
+
 def test_tensorboard_gets_the_metrics(digits, tmp_path):
     pytest.importorskip("tensorboard")
     run = api.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "tensorboard": True})

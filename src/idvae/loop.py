@@ -15,7 +15,7 @@ from idvae import batches, checkpoints, grids, methods
 from idvae.conditions import Condition
 from idvae.data.pixels import to_float
 from idvae.data.prepared import PreparedSet, Split
-from idvae.devices import all_reduce, lost_process_told, make_fabric
+from idvae.devices import all_reduce, autocast, lost_process_told, make_fabric
 from idvae.errors import DivergedError, UserError
 from idvae.methods.method import Method
 from idvae.networks import BatchNorm, DataShape, Networks
@@ -141,7 +141,7 @@ class Trainer:
         noise = self.method.draw_noise(len(x), generator)
         noise = {name: t.to(self.fabric.device, self.dtype) for name, t in noise.items()}
         self._set_learning_rates()
-        with self.fabric.autocast():
+        with autocast(self.fabric.device, self.config.precision):
             self.method.step(x, y, self._update, **noise)
         for name, value in self.method.logged.items():
             self._add(name, value)

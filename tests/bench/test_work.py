@@ -24,6 +24,8 @@ def test_forward_passes_are_counted_as_by_hand():
     decoder = 5 * 16 * 16 + 8 * 8 * (4 * 16 * 8) + 16 * 16 * (4 * 8 * 4) + 16 * 16 * (9 * 4 * 1)
     assert work.trunk == pytest.approx(trunk / 1e6)
     assert work.decoder == pytest.approx(decoder / 1e6)
+    repeating = 5 * 16 * 16 + 8 * 8 * (9 * 16 * 8) + 16 * 16 * (9 * 8 * 4) + 16 * 16 * (9 * 4 * 1)
+    assert work.repeating == pytest.approx(repeating / 1e6)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])

@@ -1,5 +1,6 @@
 """How much work a step of IDVAE needs, and how fast this machine multiplies."""
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from idvae.bench.plain import PlainIDVAE
+from idvae.bench.plain import PlainIDVAE, plain_layers
 from idvae.methods import get
 from idvae.networks import DataShape, NetworkConfig, Networks
 
@@ -22,12 +23,14 @@ class Work:
     Attributes:
         trunk: F_E, one forward pass of the trunk.
         decoder: F_D, one forward pass of the decoder.
+        repeating: the same of a decoder that repeats pixels and then convolves them.
         step: what a step of the library does, as torch counts it.
         plain: what a step of the plain version does.
     """
 
     trunk: float
     decoder: float
+    repeating: float
     step: float
     plain: float
 
@@ -41,6 +44,11 @@ class Work:
         x', x̃ at line 5 and at line 10: 3 F_D; backward 1 to its input at line 10, 2 x 2 at line 11.
         """
         return 17 * self.trunk + 8 * self.decoder
+
+    @property
+    def needed_repeating(self) -> float:
+        """The same before the decoder's operation took a part of the work away."""
+        return 17 * self.trunk + 8 * self.repeating
 
 
 def count(shape: DataShape, networks: NetworkConfig, batch: int = 64) -> Work:
@@ -58,8 +66,13 @@ def count(shape: DataShape, networks: NetworkConfig, batch: int = 64) -> Work:
         for loss_of in (plain.loss_dis, plain.loss_enc, plain.loss_dec):
             loss_of(x, eps, z).backward()
 
+    repeating = copy.deepcopy(method.dec)
+    plain_layers(repeating)
     with torch.no_grad():
-        forward = _millions(lambda: method.shared(x)), _millions(lambda: method.dec(z))
+        forward = [
+            _millions(lambda net=net, data=data: net(data))
+            for net, data in ((method.shared, x), (method.dec, z), (repeating, z))
+        ]
     step = _millions(lambda: method.step(x, None, update, eps=eps, z=z))
     return Work(*(total / batch for total in (*forward, step, _millions(plain_step))))
 

@@ -1,0 +1,45 @@
+"""Memory that is freed and asked for again."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc's malloc")
+
+FAULTS = """
+import resource, sys, torch
+from idvae.devices import keep_freed_memory
+torch.set_num_threads(1)
+done = sys.argv[1] == "keep" and keep_freed_memory()
+def work():
+    parts = [torch.ones(2**23 + 1) for _ in range(2)]  # over 32 MiB: glibc's own limit
+for _ in range(20):
+    work()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    work()
+print(int(done), resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(how: str, **environment: str) -> tuple[bool, int]:
+    """Whether freed memory is kept, and pages that the kernel handed out to five rounds."""
+    command = [sys.executable, "-c", FAULTS, how]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    done, found = printed.stdout.split()
+    return bool(int(done)), int(found)
+
+
+@glibc
+def test_freed_memory_is_used_again_without_new_pages():
+    kept, with_it = faults("keep")
+    assert kept
+    assert with_it < 100  # of the 80,000 pages that five rounds write to
+    assert faults("give back")[1] > 50_000
+
+
+@glibc
+def test_the_environment_has_the_last_word_on_memory():
+    assert not faults("keep", MALLOC_TRIM_THRESHOLD_="1000000")[0]
