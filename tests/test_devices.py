@@ -1,10 +1,13 @@
-"""Memory that is freed and asked for again."""
+"""Memory that is freed and asked for again; how exact products are on a GPU."""
 
 import platform
 import subprocess
 import sys
 
 import pytest
+import torch
+
+from idvae.devices import make_fabric
 
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc's malloc")
 
@@ -43,3 +46,15 @@ def test_freed_memory_is_used_again_without_new_pages():
 @glibc
 def test_the_environment_has_the_last_word_on_memory():
     assert not faults("keep", MALLOC_TRIM_THRESHOLD_="1000000")[0]
+
+
+def test_products_of_a_gpu_are_whole_float32_unless_asked_otherwise():
+    backends = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [backend.allow_tf32 for backend in backends]
+    try:
+        for precision, short in (("tf32", True), ("32", False), ("bf16", False)):
+            make_fabric("cpu", precision, threads=0)
+            assert [backend.allow_tf32 for backend in backends] == [short, short]
+    finally:
+        for backend, allowed in zip(backends, before, strict=True):
+            backend.allow_tf32 = allowed

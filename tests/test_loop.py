@@ -184,7 +184,7 @@ def test_eval_mode_reconstructs_and_samples_as_training_does(preset, lr, digits,
     trainer = start(digits, tmp_path / "run", batch_size=64, ema=0.0, lr_of={}, **options)
     trainer.fit()
     prepared = trainer.data
-    x = trainer._to_device(prepared.split("test").gather(np.arange(128)))
+    x = trainer._on_device(prepared.split("test").gather(np.arange(128)))
     method, errors, means = trainer.method, {}, {}
     z = torch.randn(512, 16, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

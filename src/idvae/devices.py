@@ -15,7 +15,7 @@ from idvae.errors import UserError
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "64": "64-true"}
+PRECISIONS = {"32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed", "64": "64-true"}
 
 
 def check_device(device: str) -> tuple[str, int | None]:
@@ -59,6 +59,9 @@ def make_fabric(device: str, precision: str, threads: int) -> "Fabric":
         keep_freed_memory()
     world = int(os.environ.get("WORLD_SIZE", 1))
     local = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+    # Off unless asked for: torch's own default shortens the factors of convolutions on a GPU.
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
     precision = PRECISIONS.get(precision, "32-true")
     if world > 1:
         fabric = Fabric(

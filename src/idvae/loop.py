@@ -2,6 +2,7 @@
 
 import copy
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -17,11 +18,15 @@ from idvae.data.pixels import to_float
 from idvae.data.prepared import PreparedSet, Split
 from idvae.devices import all_reduce, autocast, lost_process_told, make_fabric
 from idvae.errors import DivergedError, UserError
+from idvae.graphs import Recorded
+from idvae.inputs import Inputs
 from idvae.methods.method import Method
 from idvae.networks import BatchNorm, DataShape, Networks
 from idvae.runs import Run
 from idvae.settings import Settings
 from idvae.signals import stop_signals
+
+ASK_EVERY = 10  # steps after which processes with GPUs ask each other whether to stop
 
 OnLog = Callable[[int, Mapping[str, float]], None]
 
@@ -55,7 +60,18 @@ class Trainer:
         self.parameters = {g: self.method.group_parameters(g) for g in self.method.groups}
         self.optimizers = {group: self._adam(group) for group in self.method.groups}
         self.average = copy.deepcopy(self.method.dec).eval() if self.config.ema else None
-        self.train_split = data.split("train")
+        self.inputs = Inputs(
+            data,
+            self.condition,
+            self.method.draw_noise,
+            self.config.batch_size,
+            self.config.seed,
+            self.config.flip,
+            self.fabric.global_rank,
+            self.fabric.world_size,
+            pinned=self.fabric.device.type == "cuda",
+        )
+        self.recorded = self._recorded() if self.config.graphs else None
         self.step = 0
         self.sums: dict[str, Tensor] = {}
         self.board: Any = None
@@ -63,7 +79,23 @@ class Trainer:
     def _adam(self, group: str) -> torch.optim.Optimizer:
         lr = self.config.lr_of.get(group, self.config.lr)
         betas = self.config.betas_of.get(group, self.config.betas)
-        return torch.optim.Adam(self.parameters[group], lr=lr, betas=betas, fused=True)
+        recorded = self.config.graphs
+        adam = torch.optim.Adam(
+            self.parameters[group], lr=lr, betas=betas, fused=True, capturable=recorded
+        )
+        if recorded:  # a recording would keep a number as it was
+            adam.param_groups[0]["lr"] = torch.tensor(lr, device=self.fabric.device)
+        return adam
+
+    def _recorded(self) -> Recorded:
+        if self.fabric.world_size > 1:
+            raise UserError("--graphs true records the step of one process; leave it out")
+        if self.method.chooses:
+            raise UserError(
+                "--graphs true records one order of updates, but this method chooses its updates "
+                "by the numbers of each step; leave out --graphs, or the option that chooses"
+            )
+        return Recorded(self._work, self.fabric.device)
 
     # ---------------------------------------------------------------------------------- the loop
 
@@ -84,10 +116,10 @@ class Trainer:
         if config.tensorboard and self.is_first:
             self.board = _tensorboard(self.run)
         clock, since = time.perf_counter(), self.step
-        feed = batches.prefetched(self._rows, self.step, config.steps)
+        feed = batches.prefetched(self.inputs, self.step, config.steps)
         with stop_signals() as stopped, lost_process_told(), closing(feed):
-            for rows, generator in feed:
-                self._train_step(rows, generator)
+            for inputs in feed:
+                self._train_step(inputs)
                 if self.step % config.log_every == 0 or self.step == config.steps:
                     row = self._log_row(self.step - since, time.perf_counter() - clock)
                     if self.is_first:
@@ -100,7 +132,7 @@ class Trainer:
                     self._draw_grids()
                 if self.step % config.save_every == 0 and self.step < config.steps:
                     self.save()
-                if self._any(stopped.is_set()):
+                if self._any(stopped):
                     break
             self.save()
             if config.grid_every and self.step % config.grid_every:
@@ -112,42 +144,35 @@ class Trainer:
         """Whether this process writes what a run holds: it, of all that train together."""
         return self.fabric.is_global_zero
 
-    def _any(self, flag: bool) -> bool:
+    def _any(self, flag: threading.Event) -> bool:
         """Whether the flag is set on any process, so that all stop at the same step."""
         if self.fabric.world_size == 1:
-            return flag
-        return bool(all_reduce(torch.tensor(float(flag), device=self.fabric.device), "max") > 0)
+            return flag.is_set()
+        if self.fabric.device.type == "cuda" and self.step % ASK_EVERY:
+            return False  # the answer waits until the GPU is done
+        told = torch.tensor(float(flag.is_set()), device=self.fabric.device)
+        return bool(all_reduce(told, "max") > 0)
 
-    def _rows(self, step: int) -> tuple[tuple[np.ndarray, np.ndarray | None], torch.Generator]:
-        """What the thread prepares: the images of a step as bytes, and its source of noise."""
-        rank, world = self.fabric.global_rank, self.fabric.world_size
-        config = self.config
-        rows = batches.indices(
-            len(self.train_split), config.batch_size, config.seed, step, rank, world
-        )
-        images = self.train_split.gather(rows)
-        if config.flip and self.data.kind == "images":
-            seed = batches.seed_for(config.seed, batches.FLIP, step, rank)
-            mirrored = np.random.default_rng(seed).random(len(images)) < 0.5
-            images[mirrored] = images[mirrored, :, ::-1]
-        noise = batches.generator_for(config.seed, batches.NOISE, step, rank)
-        return (images, self._conditions(self.train_split, rows)), noise
-
-    def _train_step(
-        self, rows: tuple[np.ndarray, np.ndarray | None], generator: torch.Generator
-    ) -> None:
-        images, conditions = rows
-        x, y = self._to_device(images), self._to_float(conditions)
-        noise = self.method.draw_noise(len(x), generator)
-        noise = {name: t.to(self.fabric.device, self.dtype) for name, t in noise.items()}
+    def _train_step(self, inputs: Mapping[str, Tensor]) -> None:
         self._set_learning_rates()
+        if self.recorded is not None:
+            self.recorded(inputs)
+        else:
+            device = self.fabric.device
+            self._work(**{n: t.to(device, non_blocking=True) for n, t in inputs.items()})
+        self.step += 1
+        if self.average is not None:
+            self._follow()
+
+    def _work(self, images: Tensor, conditions: Tensor | None = None, **noise: Tensor) -> None:
+        """One step on the device: nothing in here looks at a number."""
+        x = self._to_float(images)
+        y = None if conditions is None else conditions.to(self.dtype)
+        noise = {name: t.to(self.dtype) for name, t in noise.items()}
         with autocast(self.fabric.device, self.config.precision):
             self.method.step(x, y, self._update, **noise)
         for name, value in self.method.logged.items():
             self._add(name, value)
-        self.step += 1
-        if self.average is not None:
-            self._follow()
 
     def _update(self, group: str, loss: Tensor, retain: bool = False) -> None:
         """Step one group's parameters by one loss, and touch no other gradient."""
@@ -174,14 +199,18 @@ class Trainer:
         cosine = 0.5 * (1.0 + math.cos(math.pi * self.step / self.config.steps))
         share = self.config.lr_final + (1.0 - self.config.lr_final) * cosine
         for group, optimizer in self.optimizers.items():
-            optimizer.param_groups[0]["lr"] = share * self.config.lr_of.get(group, self.config.lr)
+            lr = share * self.config.lr_of.get(group, self.config.lr)
+            if isinstance(optimizer.param_groups[0]["lr"], Tensor):
+                optimizer.param_groups[0]["lr"].fill_(lr)
+            else:
+                optimizer.param_groups[0]["lr"] = lr
 
     @torch.no_grad()
     def _follow(self) -> None:
         """Move the averaged decoder; its decay grows with the steps, so a young one keeps up."""
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        for mean, now in zip(self.average.parameters(), self.method.dec.parameters(), strict=True):
-            mean.lerp_(now, 1.0 - decay)
+        means, live = (list(net.parameters()) for net in (self.average, self.method.dec))
+        torch._foreach_lerp_(means, live, 1.0 - decay)
         for mean, now in zip(self.average.buffers(), self.method.dec.buffers(), strict=True):
             mean.copy_(now)
 
@@ -217,9 +246,10 @@ class Trainer:
                 self.sums[name] = all_reduce(total, "sum")
         images = steps * self.config.batch_size * self.fabric.world_size
         row: dict[str, Any] = {"step": self.step}
-        row |= {name: float(total / count) for name, (total, count) in self.sums.items()}
+        row |= {name: float(total / count) for name, (total, count) in self.sums.items() if count}
         row["images_per_s"] = round(images / seconds, 1)
-        self.sums.clear()
+        for total in self.sums.values():
+            total.zero_()  # in place: a recorded step adds to these
         return row
 
     def _to_board(self, row: Mapping[str, float]) -> None:
@@ -244,8 +274,8 @@ class Trainer:
                 self.method,
                 held_out,
                 z,
-                lambda rows: self._to_device(held_out.gather(rows)),
-                lambda rows: self._to_float(self._conditions(held_out, rows)),
+                lambda rows: self._on_device(held_out.gather(rows)),
+                lambda rows: self._conditions(held_out, rows),
                 self.run.path,
                 self.step,
             )
@@ -253,23 +283,19 @@ class Trainer:
             self.method.dec = live
             self.method.train()
 
-    def _to_device(self, rows: np.ndarray) -> Tensor:
-        """Bytes travel to the device and become floats there."""
-        tensor = torch.from_numpy(rows)
-        if self.fabric.device.type == "cuda":
-            tensor = tensor.pin_memory().to(self.fabric.device, non_blocking=True)
-        x = tensor if self.data.kind == "points" else to_float(tensor)
-        return x.to(self.fabric.device, self.dtype)
+    def _on_device(self, rows: np.ndarray) -> Tensor:
+        return self._to_float(torch.from_numpy(rows).to(self.fabric.device))
 
-    def _conditions(self, split: Split, rows: np.ndarray) -> np.ndarray | None:
-        """y of rows of a split, float32 (B, Y); None without a condition."""
-        return None if self.condition is None else self.condition.rows(self.data, split, rows)
+    def _to_float(self, rows: Tensor) -> Tensor:
+        """Bytes travel to the device and become floats there; points are floats."""
+        return (rows if self.data.kind == "points" else to_float(rows)).to(self.dtype)
 
-    def _to_float(self, rows: np.ndarray | None) -> Tensor | None:
-        """A condition on the device."""
-        if rows is None:
+    def _conditions(self, split: Split, rows: np.ndarray) -> Tensor | None:
+        """y of rows of a split, shape (B, Y); None without a condition."""
+        if self.condition is None:
             return None
-        return torch.from_numpy(rows).to(self.fabric.device, self.dtype)
+        y = torch.from_numpy(self.condition.rows(self.data, split, rows))
+        return y.to(self.fabric.device, self.dtype)
 
     @property
     def _checkpoint_folder(self) -> Any:

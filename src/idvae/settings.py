@@ -31,7 +31,9 @@ class TrainConfig:
         batch_size: images in a batch, on each process.
         seed: of the weights, the order of the images, the noise and the pictures.
         device: auto (a GPU where there is one), cpu, cuda, cuda:1, mps.
-        precision: 32 (float32), bf16 (autocast, with float32 losses and weights) or 64.
+        precision: 32 (float32), bf16 (autocast, with float32 losses and weights), tf32 (float32
+            with shorter factors in the products of a GPU) or 64.
+        graphs: on one CUDA GPU, record the step once and replay it (CUDA graphs).
         threads: CPU threads of torch; 0 takes them all.
         lr: learning rate of Adam.
         lr_of: learning rate of single groups, such as --lr-of.dis 1e-4.
@@ -57,6 +59,7 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"
     precision: str = "32"
+    graphs: bool = False
     threads: int = 0
     lr: float = 5e-4
     lr_of: dict[str, float] = field(default_factory=dict)
@@ -84,14 +87,15 @@ class TrainConfig:
             raise UserError(f"--ema {self.ema} is out of range; it is at least 0 and below 1")
         if not 0 <= self.lr_final <= 1:
             raise UserError(f"--lr-final {self.lr_final} is out of range; it is from 0 to 1")
-        if self.precision not in ("32", "bf16", "64"):
-            raise UserError(f"unknown --precision {self.precision}; it is 32, bf16 or 64")
+        if self.precision not in ("32", "bf16", "tf32", "64"):
+            raise UserError(f"unknown --precision {self.precision}; it is 32, bf16, tf32 or 64")
         for name in ("lr_of", "betas_of"):
             for group in getattr(self, name):
                 if group not in groups:
                     flag = name.replace("_", "-")
                     raise UserError(
-                        f"--{flag} names no group {group!r}; they are {', '.join(groups)}"
+                        f"--{flag} names no group {group!r}; they are {', '.join(groups)}. "
+                        f"Where it comes from a recipe, --{flag} '{{}}' takes it back"
                     )
         for rate in (self.lr, *self.lr_of.values()):
             if not rate > 0:

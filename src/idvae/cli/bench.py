@@ -57,9 +57,12 @@ def _parser(what: str) -> Parser:
         parser.add_argument("--width", type=int, help="channels of the first convolution")
         parser.add_argument("--threads", type=int, default=0, help="of torch; 0 takes them all")
         parser.add_argument("--device", default="cpu", help="cpu, cuda or auto")
-        parser.add_argument("--precision", default="32", help="of the library: 32 or bf16")
+        parser.add_argument("--precision", default="32", help="of the library: 32, tf32 or bf16")
     if what == "train":
         parser.add_argument("--steps", type=int, default=10, help="training steps a round")
+        parser.add_argument(
+            "--graphs", action="store_true", help="the library's steps as CUDA graphs"
+        )
         parser.add_argument("--rivals", default="plain,pythae", help="joined by commas, or none")
         parser.add_argument(
             "--processes", type=int, help="compare this many single-threaded processes with one"
@@ -86,7 +89,8 @@ def _check(options: Namespace) -> None:
 def _options(options: Namespace) -> dict[str, Any]:
     """As options of `idvae train`."""
     names = ("preset", "width", "threads", "device", "precision")
-    return {"batch_size": options.batch, **{name: getattr(options, name) for name in names}}
+    chosen = {"batch_size": options.batch, **{name: getattr(options, name) for name in names}}
+    return chosen | ({"graphs": True} if getattr(options, "graphs", False) else {})
 
 
 def _train(options: Namespace, announce: Callable[[str], None]) -> "list[Figure]":

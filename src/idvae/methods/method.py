@@ -34,6 +34,7 @@ class Method(nn.Module):
         groups: name of an update → names of the networks whose parameters it moves, in the
             order of the updates of a step.
         repeats: how many updates of a group a step makes, where it is not one.
+        chooses: whether a step looks at its numbers to choose which updates it makes.
         z_dim: width of the latent code.
     """
 
@@ -60,6 +61,7 @@ class Method(nn.Module):
         self.z_dim = nets.z_dim
         self.shape = nets.shape
         self.repeats = {}
+        self.chooses = False
         self.logged: dict[str, Tensor] = {}
 
     def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:

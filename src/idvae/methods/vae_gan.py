@@ -56,6 +56,7 @@ class VAEGAN(Method):
         self.dis_trunk = nets.trunk()
         self.dis = nets.logit_head()
         self.groups = {"enc": ("trunk", "enc"), "dec": ("dec",), "dis": ("dis_trunk", "dis")}
+        self.chooses = config.equilibrium is not None
 
     def step(self, x: Tensor, y: Tensor | None, update: Update, *, eps: Tensor, z: Tensor) -> None:
         """Algorithm 1, for z' = `z` and z = μ + σ·`eps`.
