@@ -82,7 +82,7 @@ def keep_freed_memory() -> bool:
 
     Each step of training allocates the same large blocks. Given back, they come again as pages
     that the kernel must clear: of a step on a CPU a twentieth to a tenth. Kept, they cost about a
-    sixth more memory. MALLOC_TRIM_THRESHOLD_ or MALLOC_MMAP_THRESHOLD_ in the environment have
+    tenth more memory. MALLOC_TRIM_THRESHOLD_ or MALLOC_MMAP_THRESHOLD_ in the environment have
     the last word.
 
     Returns:
