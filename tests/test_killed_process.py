@@ -1,8 +1,6 @@
 """One of two processes is killed in the middle of training: the other ends, and resume works."""
 
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,32 +11,11 @@ import torch
 
 from idvae import data
 from idvae.runs import Run
+from torchrun import start_all
 
 FLAGS = {
     "save-every": 10, "log-every": 5, "grid-every": 0, "batch-size": 8, "width": 16, "threads": 1,
 }  # fmt: skip
-
-
-def start(rank, port, arguments):
-    """One process of two, as torchrun starts it."""
-    environment = os.environ | {
-        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GROUP_RANK": "0",
-        "TORCHELASTIC_RUN_ID": "test",
-    }  # fmt: skip
-    return subprocess.Popen(
-        [sys.executable, "-m", "idvae", *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for_checkpoint(folder, processes):
@@ -57,8 +34,7 @@ def test_the_other_process_ends_with_one_line_and_resume_works(killed, data_root
     out = tmp_path / "run"
     flags = [f"--{name}={value}" for name, value in FLAGS.items()]
     command = ["train", "idvae", "--data", made.name, "--out", str(out), "--steps=1000000", *flags]
-    port = free_port()
-    processes = [start(rank, port, command) for rank in range(2)]
+    processes = start_all(command)
     try:
         wait_for_checkpoint(out / "checkpoints", processes)
         processes[killed].send_signal(signal.SIGKILL)

@@ -126,8 +126,16 @@ def all_reduce(tensor: Tensor, how: Literal["mean", "sum", "max"]) -> Tensor:
 
 
 @contextmanager
-def lost_process_told() -> Iterator[None]:
+def lost_process_told(
+    work: str = "training",
+    then: str = "go on from the newest checkpoint with idvae train --resume DIR under the same "
+    "torchrun",
+) -> Iterator[None]:
     """Turn what a process sees when another one is gone into one line.
+
+    Args:
+        work: what the processes do together.
+        then: what to do about it.
 
     Raises:
         UserError: another process ended, or did not answer for as long as torch waits.
@@ -138,9 +146,8 @@ def lost_process_told() -> Iterator[None]:
         if not distributed.is_available() or not _is_lost(error):
             raise
         raise UserError(
-            "another process of this training is gone, so this one ends too; see the output of "
-            "that process, then go on from the newest checkpoint with idvae train --resume DIR "
-            "under the same torchrun"
+            f"another process of this {work} is gone, so this one ends too; see the output of "
+            f"that process, then {then}"
         ) from error
 
 

@@ -25,25 +25,31 @@ class CudaRecording:
     def __init__(self, device: torch.device) -> None:
         if device.type != "cuda":
             raise UserError(f"--graphs true needs a CUDA GPU, not {device.type}; leave it out")
+        self.device = device
         self.graph = torch.cuda.CUDAGraph()
 
     def warm_up(self, work: Callable[[], None]) -> None:
         """Do the work on a stream of its own, as a recording is made on one."""
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            work()
-        torch.cuda.current_stream().wait_stream(stream)
+        with torch.cuda.device(self.device):
+            stream, current = torch.cuda.Stream(), torch.cuda.current_stream()
+            stream.wait_stream(current)
+            with torch.cuda.stream(stream):
+                work()
+            current.wait_stream(stream)
 
     def record(self, work: Callable[[], None]) -> None:
         """Note the kernels of the work; none of them runs."""
         # thread_local: the thread that makes batches pins memory meanwhile.
-        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+        with (
+            torch.cuda.device(self.device),
+            torch.cuda.graph(self.graph, capture_error_mode="thread_local"),
+        ):
             work()
 
     def replay(self) -> None:
         """Run the kernels that were noted."""
-        self.graph.replay()
+        with torch.cuda.device(self.device):
+            self.graph.replay()
 
 
 class Recorded:

@@ -24,6 +24,7 @@ def run(argv: Sequence[str]) -> None:
     """Score, print, and write scores.json."""
     options = _parser().parse_args(argv)
     experts, metrics = _listed(options.experts), _listed(options.metrics)
+    options.device = _device(options.device)
     value_range, weights = _range(options.range), _weights(options.weights)
     out = _out(options)
     if out.exists() and not options.overwrite:
@@ -99,7 +100,7 @@ def _parser() -> Parser:
         "--perceptual", action="store_true", help="also reconstructions as the experts see them"
     )
     parser.add_argument("--step", type=int, help="which checkpoint of a run; the newest if none")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N or mps")
     parser.add_argument("--out", help="scores.json in the run, or here, if not given")
     parser.add_argument("--overwrite", action="store_true", help="replace --out if it is there")
     return parser
@@ -231,11 +232,20 @@ def _group() -> Iterator[int]:
         return
     import torch.distributed as dist
 
+    from idvae.devices import lost_process_told
+
     dist.init_process_group("gloo")
     try:
-        yield dist.get_rank()
+        with lost_process_told("evaluation", "start it again"):
+            yield dist.get_rank()
     finally:
         dist.destroy_process_group()
+
+
+def _device(asked: str) -> str:
+    """Each process of a machine takes a GPU of its own, where several evaluate together."""
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return f"cuda:{os.environ['LOCAL_RANK']}" if several and asked == "cuda" else asked
 
 
 @contextmanager
