@@ -20,15 +20,15 @@ class AGEConfig:
     """Weights of AGE's reconstructions, and its generator's updates.
 
     Attributes:
-        lambda_: λ, weight of |x − g(e(x))| (a mean over pixels) in the encoder's loss. The authors
-            have 10 beside a divergence of about twice ours.
+        lambda_: λ, weight of |x − g(e(x))| (a mean over pixels) in the encoder's loss.
+            The authors' 10 stands beside a divergence of about twice ours: 5 here.
         mu: μ, weight of the cosine distance of z and e(g(z)) (divided by the dimensions of z) in
-            the generator's loss. The authors have 1000, as for λ.
+            the generator's loss. The authors' 1000 is 500 here, as for λ.
         g_steps: updates of the generator in a step, each with fresh codes.
     """
 
-    lambda_: float = 5.0
-    mu: float = 500.0
+    lambda_: float = 10.0
+    mu: float = 1000.0
     g_steps: int = 2
 
 

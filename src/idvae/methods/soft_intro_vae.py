@@ -25,8 +25,8 @@ class SoftIntroVAEConfig:
     """Weights of Soft-IntroVAE's losses, all of which are divided by the coordinates of x.
 
     Attributes:
-        beta_rec: β_rec, weight of every squared error (a sum over pixels). The authors have 1 for
-            images in [0, 1]; ours, in [−1, 1], have four times the error.
+        beta_rec: β_rec, weight of every squared error (a sum over pixels). The authors' 1 is
+            for images in [0, 1]: ¼ here, where they are in [−1, 1].
         beta_kl: β_kl, weight of the divergences (sums over z) of data, and of fakes in the
             decoder's loss.
         beta_neg: β_neg, weight of the divergence of fakes in the encoder's loss; of the order of
@@ -34,7 +34,7 @@ class SoftIntroVAEConfig:
         gamma_r: γ_r, weight of the squared errors of fakes in the decoder's loss.
     """
 
-    beta_rec: float = 0.25
+    beta_rec: float = 1.0
     beta_kl: float = 1.0
     beta_neg: float = 256.0
     gamma_r: float = 1e-8
