@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from idvae.devices import make_fabric
+from idvae.devices import make_fabric, slower_in_bf16
 
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc's malloc")
 
@@ -58,3 +58,14 @@ def test_products_of_a_gpu_are_whole_float32_unless_asked_otherwise():
     finally:
         for backend, allowed in zip(backends, before, strict=True):
             backend.allow_tf32 = allowed
+
+
+@pytest.mark.skipif(not hasattr(torch.cpu, "get_capabilities"), reason="an older torch")
+def test_bf16_is_known_to_be_slow_where_there_is_no_amx(monkeypatch):
+    cpu, able = torch.device("cpu"), {"architecture": "x86_64", "amx_bf16": False}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert slower_in_bf16(cpu, "bf16")
+    assert not slower_in_bf16(cpu, "32")
+    assert not slower_in_bf16(torch.device("cuda"), "bf16")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able | {"amx_bf16": True})
+    assert not slower_in_bf16(cpu, "bf16")

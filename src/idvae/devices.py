@@ -109,6 +109,14 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     )
 
 
+def slower_in_bf16(device: torch.device, precision: str) -> bool:
+    """Whether bf16 was asked of an x86 processor that multiplies it slower than float32."""
+    if device.type != "cpu" or precision != "bf16":
+        return False
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # older releases of torch have none
+    return able.get("architecture") == "x86_64" and not able.get("amx_bf16")
+
+
 def _leave() -> None:
     """End the group before the interpreter does: gloo's threads abort a process that does not."""
     if distributed.is_initialized():

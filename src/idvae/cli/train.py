@@ -1,6 +1,7 @@
 """`idvae train`: start a run, or go on with one."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,7 @@ def _help(method: str) -> str:
 
 def _fit(trainer: Any) -> int:
     from idvae.cli.training_report import finish, watch
+    from idvae.devices import slower_in_bf16
 
     if not trainer.is_first:  # one process of several speaks
         trainer.fit()
@@ -110,6 +112,11 @@ def _fit(trainer: Any) -> int:
         f"{trainer.method.title} on {run.config['data']['name']}: {total:,} parameters, "
         f"{trainer.fabric.device}, steps {trainer.step:,} to {trainer.config.steps:,}, {run.path}"
     )
+    if slower_in_bf16(trainer.fabric.device, trainer.config.precision):
+        print(
+            "idvae: warning: this processor has no AMX: --precision bf16 is slower than 32 on it",
+            file=sys.stderr,
+        )
     try:
         with watch(trainer) as on_log:
             done = trainer.fit(on_log)
