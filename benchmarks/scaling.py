@@ -20,6 +20,7 @@ from idvae.bench.rounds import figure, rounds, save
 from idvae.networks import DataShape, NetworkConfig
 
 BASE = {"size": 32, "preset": "small", "width": 32, "batch_size": 64, "precision": "32"}
+PAPER, BF16 = {"preset": "paper", "width": 64}, {"precision": "bf16"}
 CHANGES = {
     "base: 32 px, small, width 32, batch 64, float32": {},
     "16 px": {"size": 16},
@@ -29,15 +30,13 @@ CHANGES = {
     "width 64": {"width": 64},
     "batch 16": {"batch_size": 16},
     "batch 256": {"batch_size": 256},
-    "bf16": {"precision": "bf16"},
-    "64 px, bf16": {"size": 64, "precision": "bf16"},
-    "paper networks (width 64)": {"preset": "paper", "width": 64},
-    "paper networks, bf16": {"preset": "paper", "width": 64, "precision": "bf16"},
-    "paper networks, 64 px": {"preset": "paper", "width": 64, "size": 64},
-    "paper networks, 64 px, bf16": {
-        "preset": "paper", "width": 64, "size": 64, "precision": "bf16",
-    },
-}  # fmt: skip
+    "bf16": BF16,
+    "64 px, bf16": BF16 | {"size": 64},
+    "paper networks (width 64)": PAPER,
+    "paper networks, bf16": PAPER | BF16,
+    "paper networks, 64 px": PAPER | {"size": 64},
+    "paper networks, 64 px, bf16": PAPER | BF16 | {"size": 64},
+}
 WORK = 2e5  # millions of multiply-adds of a contestant's round: about a second and a half
 
 

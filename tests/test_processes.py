@@ -1,14 +1,12 @@
 """Several processes train as one with the whole batch would."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from idvae import api, checkpoints, data
+from torchrun import start_all
 
 OPTIONS = {
     "steps": 20, "width": 16, "z_dim": 3, "log_every": 5, "save_every": 10, "grid_every": 0,
@@ -16,7 +14,7 @@ OPTIONS = {
 }  # fmt: skip
 
 START = """
-import sys
+import os, sys
 from idvae import batches, loop
 from idvae.methods.method import Method
 
@@ -25,40 +23,29 @@ own, whole = batches.generator_for, Method.draw_noise
 def shared(seed, stream, *position):
     return own(seed, stream, *((position[0], 0) if stream == batches.NOISE else position))
 def part(self, n, generator):
-    rank = int(sys.argv[1])
+    rank = int(os.environ["RANK"])
     return {k: t[rank * n : (rank + 1) * n] for k, t in whole(self, 2 * n, generator).items()}
 batches.generator_for, Method.draw_noise = shared, part
 from idvae.cli import main
-sys.exit(main(sys.argv[2:]))
+sys.exit(main(sys.argv[1:]))
 """
 
 
-def start_two(arguments, port):
-    """Two processes on this machine, as torchrun starts them."""
-    processes = []
-    for rank in range(2):
-        environment = os.environ | {
-            "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
-            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GROUP_RANK": "0",
-            "TORCHELASTIC_RUN_ID": "test",
-        }  # fmt: skip
-        command = [sys.executable, "-c", START, str(rank), *arguments]
-        processes.append(
-            subprocess.Popen(
-                command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-            )
-        )
-    outputs = [p.communicate(timeout=120)[0].decode() for p in processes]
-    assert [p.returncode for p in processes] == [0, 0], outputs
+def train_in_two(arguments):
+    """Train in two processes on this machine; what each printed, errors and all."""
+    outputs, codes = [], []
+    for process in start_all(arguments, ("-c", START)):
+        outputs.append("".join(process.communicate(timeout=120)))
+        codes.append(process.returncode)
+    assert codes == [0, 0], outputs
     return outputs
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no distributed here")
 @pytest.mark.parametrize(
-    ("name", "port", "more"),
-    [("ring-two", 29_613, []), ("digits-two", 29_614, ["--sync-norm=true", "--width=4"])],
+    ("name", "more"), [("ring-two", []), ("digits-two", ["--sync-norm=true", "--width=4"])]
 )
-def test_two_processes_equal_one_with_the_whole_batch(name, port, more, data_root, tmp_path):
+def test_two_processes_equal_one_with_the_whole_batch(name, more, data_root, tmp_path):
     """Images too, where the batch is normalised over both processes."""
     if name == "ring-two":
         data.prepare("gaussians-ring", n=500, set_name=name)
@@ -70,7 +57,7 @@ def test_two_processes_equal_one_with_the_whole_batch(name, port, more, data_roo
     # The recipes do not count: api.train above started from them too.
     out = str(tmp_path / "two")
     command = ["train", "idvae", "--data", name, "--out", out, "--batch-size=8", *flags, *more]
-    outputs = start_two(command, port)
+    outputs = train_in_two(command)
     assert "steps 0 to 20" in outputs[0]
     assert outputs[1] == "" or "steps 0" not in outputs[1]
     a, b = (

@@ -15,7 +15,8 @@ from idvae.errors import UserError
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-PRECISIONS = {"32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed", "64": "64-true"}
+# --precision → Fabric's name for it.
+PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "tf32": "32-true", "64": "64-true"}
 
 
 def check_device(device: str) -> tuple[str, int | None]:

@@ -14,7 +14,7 @@ from idvae.data.prepared import PreparedSet
 IMAGES, CONDITIONS = "images", "conditions"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Inputs:
     """Makes them, as a pure function of the step: on a thread, ahead of the training.
 
@@ -41,7 +41,7 @@ class Inputs:
     pinned: bool
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "split", self.data.split("train"))
+        self.split = self.data.split("train")
 
     def __call__(self, step: int) -> dict[str, Tensor]:
         """Images as bytes (B, H, W, C) or points, conditions (B, Y) if any, and the noise."""

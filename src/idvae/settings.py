@@ -18,6 +18,7 @@ import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser
 
 from idvae import methods
+from idvae.devices import PRECISIONS
 from idvae.errors import UserError
 from idvae.networks import NetworkConfig
 
@@ -87,8 +88,10 @@ class TrainConfig:
             raise UserError(f"--ema {self.ema} is out of range; it is at least 0 and below 1")
         if not 0 <= self.lr_final <= 1:
             raise UserError(f"--lr-final {self.lr_final} is out of range; it is from 0 to 1")
-        if self.precision not in ("32", "bf16", "tf32", "64"):
-            raise UserError(f"unknown --precision {self.precision}; it is 32, bf16, tf32 or 64")
+        if self.precision not in PRECISIONS:
+            *most, last = PRECISIONS
+            known = f"{', '.join(most)} or {last}"
+            raise UserError(f"unknown --precision {self.precision}; it is {known}")
         for name in ("lr_of", "betas_of"):
             for group in getattr(self, name):
                 if group not in groups:

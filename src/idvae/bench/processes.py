@@ -55,11 +55,11 @@ def images_per_second(
     every = max(1, steps // 5)
     quiet = [f"--steps={6 * every}", f"--log-every={every}", "--grid-every=0", "--threads=1"]
     shutil.rmtree(run, ignore_errors=True)
-    port = _free_port()
+    port = free_port()
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "idvae", *command, *flags, *quiet],
-            env=os.environ | _as_torchrun(rank, world, port),
+            env=os.environ | as_torchrun(rank, world, port),
             stdout=subprocess.DEVNULL,
         )
         for rank in range(world)
@@ -70,15 +70,16 @@ def images_per_second(
     return statistics.median(json.loads(line)["images_per_s"] for line in lines[1:])
 
 
-def _as_torchrun(rank: int, world: int, port: int) -> dict[str, str]:
-    """What torchrun would set for one process of a single machine."""
+def as_torchrun(rank: int, world: int, port: int) -> dict[str, str]:
+    """What torchrun would set for one process of a single machine, of one thread."""
     places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world}
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GROUP_RANK": 0}
     threads = {"OMP_NUM_THREADS": 1, "TORCHELASTIC_RUN_ID": "bench"}
     return {name: str(value) for name, value in (places | meeting | threads).items()}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nothing listens on, for the processes to meet at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

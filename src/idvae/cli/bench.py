@@ -88,9 +88,9 @@ def _check(options: Namespace) -> None:
 
 def _options(options: Namespace) -> dict[str, Any]:
     """As options of `idvae train`."""
-    names = ("preset", "width", "threads", "device", "precision")
-    chosen = {"batch_size": options.batch, **{name: getattr(options, name) for name in names}}
-    return chosen | ({"graphs": True} if getattr(options, "graphs", False) else {})
+    names = ("preset", "width", "threads", "device", "precision", "graphs")
+    given = {name: getattr(options, name) for name in names if hasattr(options, name)}
+    return {"batch_size": options.batch, **given}
 
 
 def _train(options: Namespace, announce: Callable[[str], None]) -> "list[Figure]":

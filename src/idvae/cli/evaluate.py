@@ -227,7 +227,7 @@ def _print(scores: "Scores", out: Path) -> None:
 @contextmanager
 def _group() -> Iterator[int]:
     """The group of processes that torchrun started, if it did; yields the rank."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if _world() == 1:
         yield 0
         return
     import torch.distributed as dist
@@ -244,8 +244,13 @@ def _group() -> Iterator[int]:
 
 def _device(asked: str) -> str:
     """Each process of a machine takes a GPU of its own, where several evaluate together."""
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    several = _world() > 1
     return f"cuda:{os.environ['LOCAL_RANK']}" if several and asked == "cuda" else asked
+
+
+def _world() -> int:
+    """How many processes torchrun started; 1 where it did not."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 @contextmanager
