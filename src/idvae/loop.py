@@ -20,6 +20,7 @@ from idvae.devices import all_reduce, autocast, lost_process_told, make_fabric
 from idvae.errors import DivergedError, UserError
 from idvae.graphs import Recorded
 from idvae.inputs import Inputs
+from idvae.means import Means
 from idvae.methods.method import Method
 from idvae.networks import BatchNorm, DataShape, Networks
 from idvae.runs import Run
@@ -73,7 +74,7 @@ class Trainer:
         )
         self.recorded = self._recorded() if self.config.graphs else None
         self.step = 0
-        self.sums: dict[str, Tensor] = {}
+        self.means = Means()
         self.board: Any = None
 
     def _adam(self, group: str) -> torch.optim.Optimizer:
@@ -172,11 +173,11 @@ class Trainer:
         with autocast(self.fabric.device, self.config.precision):
             self.method.step(x, y, self._update, **noise)
         for name, value in self.method.logged.items():
-            self._add(name, value)
+            self.means.add(name, value)
 
     def _update(self, group: str, loss: Tensor, retain: bool = False) -> None:
         """Step one group's parameters by one loss, and touch no other gradient."""
-        self._add(f"loss_{group}", loss.detach())
+        self.means.add(f"loss_{group}", loss.detach())
         parameters = self.parameters[group]
         self.fabric.backward(loss, inputs=parameters, retain_graph=retain)
         if self.fabric.world_size > 1:
@@ -209,22 +210,16 @@ class Trainer:
     def _follow(self) -> None:
         """Move the averaged decoder; its decay grows with the steps, so a young one keeps up."""
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        means, live = (list(net.parameters()) for net in (self.average, self.method.dec))
-        torch._foreach_lerp_(means, live, 1.0 - decay)
+        slow, live = (list(net.parameters()) for net in (self.average, self.method.dec))
+        torch._foreach_lerp_(slow, live, 1.0 - decay)
         for mean, now in zip(self.average.buffers(), self.method.dec.buffers(), strict=True):
             mean.copy_(now)
 
     # -------------------------------------------------------------------------------- measuring
 
-    def _add(self, name: str, value: Tensor) -> None:
-        # Sums stay on the device: reading them at each step would stall a GPU.
-        self.sums.setdefault(name, torch.zeros((2,), dtype=torch.float64, device=value.device))
-        self.sums[name] += torch.stack([value.double(), torch.ones_like(value).double()])
-
     def _check_finite(self) -> None:
-        for name, (total, _) in self.sums.items():
-            if not math.isfinite(total):
-                raise self._diverged(f"{name} is {float(total)}")
+        if what := self.means.not_finite():
+            raise self._diverged(what)
         for name, value in self.method.named_parameters():
             if not value.isfinite().all():
                 raise self._diverged(f"the weights {name} are not finite")
@@ -241,15 +236,10 @@ class Trainer:
 
     def _log_row(self, steps: int, seconds: float) -> dict[str, Any]:
         self._check_finite()
-        if self.fabric.world_size > 1:
-            for name, total in self.sums.items():
-                self.sums[name] = all_reduce(total, "sum")
         images = steps * self.config.batch_size * self.fabric.world_size
         row: dict[str, Any] = {"step": self.step}
-        row |= {name: float(total / count) for name, (total, count) in self.sums.items() if count}
+        row |= self.means.take(together=self.fabric.world_size > 1)
         row["images_per_s"] = round(images / seconds, 1)
-        for total in self.sums.values():
-            total.zero_()  # in place: a recorded step adds to these
         return row
 
     def _to_board(self, row: Mapping[str, float]) -> None:
