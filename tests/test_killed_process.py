@@ -20,7 +20,7 @@ FLAGS = {
 
 def wait_for_checkpoint(folder, processes):
     until = time.monotonic() + 60
-    while not list(folder.glob("*/model.safetensors")):
+    while not list(folder.glob("[0-9]*/model.safetensors")):  # not one that is still written
         assert all(p.poll() is None for p in processes), processes[0].communicate()
         assert time.monotonic() < until, "no checkpoint within a minute"
         time.sleep(0.05)
