@@ -40,6 +40,8 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
     shape = tuple(int(n) for n in np.frombuffer(data[4:header], ">u4"))
     if len(data) - header != math.prod(shape):
         raise UserError(f"{path} is cut or damaged: {len(data) - header} bytes for {shape}")
+    if not math.prod(shape):  # a side of 0 could stand beside sides that no array can have
+        return np.empty((0,) * dimensions, np.uint8)
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 

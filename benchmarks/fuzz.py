@@ -1,0 +1,249 @@
+"""Hostile bytes for every reader of files that others made: damaged, cut, spliced, lying.
+
+Run: python benchmarks/fuzz.py [TARGET ...] [--minutes 10] [--seed 0] [--out DIR]
+     python benchmarks/fuzz.py TARGET --input FILE     (one file again, with its traceback)
+
+A reader either takes what it is given or refuses it by a UserError of one short line. Anything
+else (another exception, a warning, a message that floods or steers a terminal, more than
+`SLOWEST` seconds, more than `MEMORY` bytes beyond what the process has) is a finding: the bytes
+are kept in --out, and the exit status is 1.
+
+A new target is a function of bytes and files that it takes, in the table `TARGETS`.
+"""
+
+import argparse
+import collections
+import functools
+import gzip
+import random
+import re
+import resource
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from idvae.data.idx import read_idx
+from idvae.errors import UserError
+
+SLOWEST = 10.0  # seconds that one input may take
+LONGEST = 1000  # characters of a message
+MEMORY = 3 << 30
+CORPUS = 300  # inputs kept to mutate: valid ones, and those that met a new outcome
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader under test.
+
+    Attributes:
+        read: takes bytes; returns, or raises UserError.
+        valid: makes files that the reader takes: what mutations start from.
+        words: pieces of the format, which mutations write over or put in.
+    """
+
+    read: Callable[[bytes], object]
+    valid: Callable[[], list[bytes]]
+    words: tuple[bytes, ...] = ()
+
+
+# ------------------------------------------------------------------------------------- targets
+
+
+@functools.cache
+def _scratch() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="idvae-fuzz-")
+
+
+def stored(data: bytes, name: str) -> Path:
+    """The bytes as a file, for readers of paths; the next call of the name writes over it."""
+    path = Path(_scratch().name) / name
+    path.write_bytes(data)
+    return path
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    """An idx file of an array of bytes."""
+    return (
+        bytes((0, 0, 8, array.ndim))
+        + b"".join(n.to_bytes(4, "big") for n in array.shape)
+        + (array.tobytes())
+    )
+
+
+def _idx() -> list[bytes]:
+    rng = np.random.default_rng(0)
+    return [idx_bytes(rng.integers(0, 256, (n, 4, 5), np.uint8)) for n in (0, 1, 7)]
+
+
+TARGETS: dict[str, Target] = {
+    "idx": Target(lambda data: read_idx(stored(data, "x-idx3-ubyte"), 3), _idx),
+    "idx.gz": Target(
+        lambda data: read_idx(stored(data, "x-idx3-ubyte.gz"), 3),
+        lambda: [gzip.compress(data, mtime=0) for data in _idx()],
+    ),
+}
+
+
+# ----------------------------------------------------------------------------------- mutations
+
+EDGES = (b"\0", b"\xff", b"\x7f", b"\x80", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff",
+         b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\xff" * 8, b"-1", b"0", b"99999999999999999999",
+         b"1e999", b"nan", b"\n", b"\r\n", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\x1b[2J", b"'", b'"',
+         b",", b"(", b")", b"[", b"{")  # fmt: skip
+
+
+def mutate(rng: random.Random, corpus: list[bytes], words: tuple[bytes, ...]) -> bytes:
+    """One of the corpus, changed in one to several places."""
+    data = bytearray(rng.choice(corpus))
+    for _ in range(rng.choice((1, 1, 1, 2, 3, 5, 8))):
+        at = rng.randrange(len(data) + 1)
+        # Headers are short and say the most, so they are hit more often than chance would.
+        at = min(at, rng.randrange(64)) if rng.random() < 0.4 else at
+        length = min(len(data) - at, int(2 ** rng.uniform(0, 10)))
+        match rng.randrange(9):
+            case 0:  # a bit
+                if at < len(data):
+                    data[at] ^= 1 << rng.randrange(8)
+            case 1:  # a byte
+                data[at : at + 1] = rng.randbytes(1)
+            case 2:  # an edge of the integers, or a word of the format, over what is there
+                word = rng.choice((*EDGES, *words))
+                data[at : at + len(word)] = word
+            case 3:  # the same, put in
+                data[at:at] = rng.choice((*EDGES, *words))
+            case 4:
+                del data[at : at + length]
+            case 5:
+                del data[at:]
+            case 6:  # a piece again
+                data[at:at] = data[at : at + length] * rng.choice((1, 2, 50))
+            case 7:  # a piece of another file
+                other = rng.choice(corpus)
+                start = rng.randrange(len(other) + 1)
+                data[at : at + length] = other[start : start + length]
+            case 8:
+                data[at : at + length] = rng.randbytes(length)
+    return bytes(data)
+
+
+# ---------------------------------------------------------------------------------------- runs
+
+
+@dataclass
+class Result:
+    """What became of the inputs of a target.
+
+    Attributes:
+        executions: inputs read.
+        seconds: all of it took.
+        accepted: how many were taken.
+        refused: how many were refused, by message, numbers and names left out.
+        findings: by where it was raised: the input, and what was raised.
+    """
+
+    executions: int = 0
+    seconds: float = 0.0
+    accepted: int = 0
+    refused: collections.Counter[str] = field(default_factory=collections.Counter)
+    findings: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+
+
+def attempt(target: Target, data: bytes) -> tuple[str, str]:
+    """("accepted" | "refused" | "finding", what was said) of one input."""
+    began = time.monotonic()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            target.read(data)
+    except UserError as error:
+        text = str(error)
+        if len(text) > LONGEST or not text.isprintable():
+            return "finding", f"a message that floods or steers a terminal: {text[:80]!r}"
+        outcome, said = "refused", text
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        return "finding", f"{type(error).__name__} at {place}: {str(error)[:200]}"
+    else:
+        outcome, said = "accepted", ""
+    if time.monotonic() - began > SLOWEST:
+        return "finding", f"{outcome} after {time.monotonic() - began:.0f} s"
+    return outcome, said
+
+
+def fuzz(
+    target: Target, seed: int, *, executions: int | None = None, seconds: float | None = None
+) -> Result:
+    """Read valid files, then mutated ones, until either limit; the same ones for the same seed."""
+    rng, result = random.Random(seed), Result()
+    corpus = target.valid()
+    fresh = list(corpus)
+    met: set[str] = set()
+    began = time.monotonic()
+    while result.executions != executions and (
+        seconds is None or time.monotonic() - began < seconds
+    ):
+        data = fresh.pop() if fresh else mutate(rng, corpus, target.words)
+        outcome, said = attempt(target, data)
+        result.executions += 1
+        kind = re.sub(r"'[^']*'|\"[^\"]*\"|0x\w+|b?\\x\w\w|[\d,.]*\d", "…", said)
+        if outcome == "accepted":
+            result.accepted += 1
+        elif outcome == "refused":
+            result.refused[kind] += 1
+        else:
+            result.findings.setdefault(said.split(": ")[0], (data, said))
+        if kind not in met and len(corpus) < CORPUS:
+            met.add(kind)
+            corpus.append(data)
+    result.seconds = time.monotonic() - began
+    return result
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
+    parser.add_argument("--minutes", type=float, default=10, help="for each target")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--input", type=Path, help="read this file once, and show what it does")
+    parser.add_argument("--out", type=Path, default=Path("fuzz-findings"))
+    options = parser.parse_args()
+    if unknown := [name for name in options.targets if name not in TARGETS]:
+        parser.error(f"no target {unknown[0]}; there are {', '.join(TARGETS)}")
+    if options.input:
+        TARGETS[options.targets[0]].read(options.input.read_bytes())
+        print("accepted")
+        return 0
+    found = 0
+    print(
+        f"{'target':<16}{'inputs':>10}{'per s':>8}{'accepted':>10}{'refused':>10}{'by':>5}  found"
+    )
+    for name in options.targets or TARGETS:
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, resource.RLIM_INFINITY))
+        result = fuzz(TARGETS[name], options.seed, seconds=60 * options.minutes)
+        refused = result.refused.total()
+        print(
+            f"{name:<16}{result.executions:>10,}{result.executions / result.seconds:>8,.0f}"
+            f"{result.accepted:>10,}{refused:>10,}{len(result.refused):>5}"
+            f"{len(result.findings):>7}",
+            flush=True,
+        )
+        for number, (data, said) in enumerate(result.findings.values()):
+            options.out.mkdir(parents=True, exist_ok=True)
+            file = options.out / f"{name}-{number}.bin"
+            file.write_bytes(data)
+            print(f"  {said}\n    python benchmarks/fuzz.py {name} --input {file}", flush=True)
+        found += len(result.findings)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
