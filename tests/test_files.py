@@ -1,6 +1,9 @@
 """Files and folders appear whole or not at all."""
 
+import errno
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +68,63 @@ def test_a_folder_is_never_replaced_unasked(tmp_path):
         (temporary / "new").write_text("y")
     assert os.listdir(path) == ["new"]
     assert os.listdir(tmp_path) == ["set"]
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_whatever_fails_while_a_folder_is_replaced_the_old_one_stays(
+    tmp_path, monkeypatch, exchange
+):
+    path = tmp_path / "set"
+    path.mkdir()
+    (path / "old").touch()
+    renamed, renames = Path.rename, []
+    if not exchange:  # as on systems that cannot
+        monkeypatch.setattr("idvae.files._exchange", lambda a, b: False)
+
+    def rename(self, to):
+        renames.append(self)
+        if len(renames) == 2:
+            raise OSError(errno.EIO, "the disk is gone for a moment")
+        return renamed(self, to)
+
+    monkeypatch.setattr(Path, "rename", rename)
+
+    def replace():
+        with atomic_folder(path, overwrite=True) as temporary:
+            (temporary / "new").touch()
+
+    if exchange and sys.platform == "linux":
+        replace()
+        assert os.listdir(path) == ["new"]
+        assert not renames  # there is no moment without the folder
+    elif not exchange:
+        with pytest.raises(OSError, match="for a moment"):
+            replace()
+        assert os.listdir(path) == ["old"]
+        replace()
+        assert os.listdir(path) == ["new"]
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def test_a_folder_that_comes_to_exist_meanwhile_is_not_replaced_unasked(tmp_path):
+    path = tmp_path / "set"
+
+    def replace():
+        with atomic_folder(path) as temporary:
+            (temporary / "mine").touch()
+            path.mkdir()
+            (path / "another's").touch()
+
+    with pytest.raises(UserError, match="exists already"):
+        replace()
+    assert os.listdir(path) == ["another's"]
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def test_a_link_to_a_folder_stays_a_link(tmp_path):
+    (tmp_path / "disk" / "set").mkdir(parents=True)
+    (tmp_path / "set").symlink_to("disk/set")
+    with atomic_folder(tmp_path / "set", overwrite=True) as temporary:
+        (temporary / "new").touch()
+    assert (tmp_path / "set").is_symlink()
+    assert os.listdir(tmp_path / "disk" / "set") == ["new"]

@@ -66,8 +66,22 @@ def recipes_of(method: str, prepared: PreparedSet) -> list[str]:
     return settings.recipes_for(method, prepared.meta["source"], prepared.kind)
 
 
-def start(chosen: Settings, prepared: PreparedSet, out: Path, overwrite: bool) -> Any:
-    """A trainer for a new run; the folder is made once everything else was found in order."""
+def start(
+    chosen: Settings,
+    prepared: PreparedSet,
+    out: Path,
+    overwrite: bool,
+    inputs: tuple[Path, ...] = (),
+) -> Any:
+    """A trainer for a new run; the folder is made once everything else was found in order.
+
+    Args:
+        chosen: the options.
+        prepared: the data.
+        out: the run folder to make.
+        overwrite: replace a run that is there.
+        inputs: files that the options came from; a folder that holds them is not replaced.
+    """
     from idvae.cost import step_macs
     from idvae.loop import Trainer, data_shape
 
@@ -101,7 +115,7 @@ def start(chosen: Settings, prepared: PreparedSet, out: Path, overwrite: bool) -
     }
     config["step_macs"] = step_macs(trainer.method)
     if trainer.is_first:
-        trainer.run = Run.create(out, config, overwrite)
+        trainer.run = Run.create(out, config, overwrite, (prepared.path, *inputs))
         if condition is not None:
             split = prepared.split("train")
             some = np.linspace(0, len(split) - 1, min(CONDITIONS, len(split))).astype(np.int64)

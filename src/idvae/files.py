@@ -1,10 +1,11 @@
 """Files and folders that appear whole or not at all: write beside, then rename."""
 
+import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from idvae.errors import UserError
@@ -32,38 +33,91 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+def atomic_folder(
+    path: str | os.PathLike[str],
+    overwrite: bool = False,
+    check: Callable[[], object] = lambda: None,
+) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success rename it to `path`.
 
-    On any exception the temporary folder is removed and `path` is left as it was.
+    On any exception the temporary folder is removed and `path` is left as it was. Where `path` is
+    a symbolic link, the folder that it names is replaced.
+
+    Args:
+        path: the folder to make.
+        overwrite: replace a folder that is there.
+        check: called right before one is replaced; what it raises leaves that one alone.
 
     Raises:
-        UserError: `path` exists already and `overwrite` is false.
+        UserError: `path` exists already, or came to exist meanwhile, and `overwrite` is false.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise UserError(f"{path} exists already; choose another place or pass --overwrite")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    if os.path.lexists(path) and not overwrite:
+        raise _there(path)
+    place = Path(os.path.realpath(path))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     try:
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
                 _flush(file)
         temporary.chmod(0o777 & ~_umask())
-        if path.exists():
-            _swap(temporary, path)
+        if overwrite and place.exists():
+            check()
+            _swap(temporary, place)
         else:
-            temporary.rename(path)
+            try:
+                temporary.rename(place)
+            except OSError as error:
+                if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                    raise _there(path) from error
+                raise
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
+
+
+def _there(path: Path) -> UserError:
+    return UserError(f"{path} exists already; choose another place or pass --overwrite")
 
 
 def _swap(new: Path, path: Path) -> None:
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
-    path.rename(old / path.name)
-    new.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
+    """Put `new` in the place of `path`, which is removed; whatever fails, one of them is there."""
+    if _exchange(new, path):
+        return  # what was there bears the temporary name now
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
+    old = aside / path.name
+    try:
+        path.rename(old)
+        try:
+            new.rename(path)
+        except BaseException:
+            old.rename(path)
+            raise
+    except BaseException:
+        with suppress(OSError):
+            aside.rmdir()  # only if it is empty: if it is not, it holds the only copy
+        raise
+    _remove(aside)
+
+
+def _exchange(a: Path, b: Path) -> bool:
+    """Let two names change places in one step, where the system can: Linux."""
+    import ctypes
+
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError, TypeError):
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return renameat2(here, os.fsencode(a), here, os.fsencode(b), exchange) == 0
+
+
+def _remove(path: Path) -> None:
+    if path.is_file():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
+from idvae.destination import Kind
 from idvae.files import atomic_file
 
+SOFTWARE = "idvae"
 PATH = str | PathLike[str]
 
 
@@ -138,7 +141,25 @@ def save_density(
 
 def save_images(folder: Path, images: np.ndarray) -> None:
     """Write each image as NNNNN.png into a folder that exists."""
+    made = PngInfo()
+    made.add_text("Software", SOFTWARE)
     for i, image in enumerate(images):
         Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(
-            folder / f"{i:05d}.png"
+            folder / f"{i:05d}.png", pnginfo=made
         )
+
+
+def _all_made_here(folder: Path) -> bool:
+    """Whether all PNGs of a folder say that `save_images` wrote them."""
+    for file in folder.glob("[!.]*"):
+        try:
+            with Image.open(file, formats=("PNG",)) as image:  # reads the header alone
+                if image.info.get("Software") != SOFTWARE:
+                    return False
+        except Exception:  # whatever PIL's parser raises of a damaged file
+            return False
+    return True
+
+
+# Folders of numbered PNGs are common: only what is written in the files tells ours from others.
+FOLDER = Kind("a folder of numbered PNGs", None, ("[0-9]*[0-9].png",), _all_made_here)

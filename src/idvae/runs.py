@@ -11,7 +11,6 @@ Read without torch: reports are made from these files alone.
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from idvae.destination import Destination, Kind
 from idvae.errors import UserError
 from idvae.files import atomic_file
 
@@ -39,28 +39,53 @@ class Run:
 
     @classmethod
     def create(
-        cls, path: str | os.PathLike[str], config: Mapping[str, Any], overwrite: bool = False
+        cls,
+        path: str | os.PathLike[str],
+        config: Mapping[str, Any],
+        overwrite: bool = False,
+        inputs: tuple[Path, ...] = (),
     ) -> "Run":
-        """Make a new run folder.
+        """Make a new run folder; a run that it replaces is removed once the new one is there.
+
+        Args:
+            path: the folder.
+            config: for config.yaml.
+            overwrite: replace a run that is there.
+            inputs: what the training reads.
 
         Raises:
-            UserError: the folder exists and holds anything, and `overwrite` is false, or it is
-                not a run and so is not ours to overwrite.
+            UserError: as `check_new`.
         """
         path = Path(path)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            if not overwrite:
-                raise UserError(
-                    f"{path} exists already; go on with --resume {path}, choose another --out, "
-                    "or pass --overwrite"
-                )
-            if not (path / "config.yaml").is_file():
-                raise UserError(f"{path} is not a run folder, so --overwrite leaves it alone")
-            shutil.rmtree(path)
-        path.mkdir(parents=True, exist_ok=True)
-        run = cls(path, {"format": FORMAT, **config})
-        run.write_config()
-        return run
+        destination = cls.check_new(path, overwrite, inputs)
+        whole = {"format": FORMAT, **config}
+        if destination is None:  # made by the user, who may stand in it or have mounted it
+            cls(path, whole).write_config()
+        else:
+            with destination.folder() as folder:
+                cls(folder, whole).write_config()
+        return cls(path, whole)
+
+    @classmethod
+    def check_new(
+        cls, path: Path, overwrite: bool, inputs: tuple[Path, ...] = ()
+    ) -> Destination | None:
+        """Where a run can be made at `path`; None for an empty folder, which is taken as it is.
+
+        Raises:
+            UserError: it exists and holds anything, and `overwrite` is false, or it holds more
+                than a run, or is, holds or lies within an input, and so is not ours to overwrite.
+        """
+        if path.is_dir() and not any(path.iterdir()):
+            return None
+        if os.path.lexists(path) and not overwrite:
+            raise UserError(
+                f"{path} exists already; go on with --resume {path}, choose another --out, "
+                "or pass --overwrite"
+            )
+        destination = Destination(path, overwrite, FOLDER, inputs)
+        destination.check()
+        return destination
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "Run":
@@ -138,3 +163,33 @@ class Run:
         if self.metrics_file.exists():
             with atomic_file(self.metrics_file) as temporary:
                 temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        Run.open(folder)
+    except UserError:
+        return False
+    return True
+
+
+# What the training itself and the commands write there unasked.
+FOLDER = Kind(
+    "a run folder",
+    "config.yaml",
+    (
+        "config.yaml",
+        "conditions.npy",
+        "metrics.jsonl",
+        "checkpoints",
+        "samples",
+        "reconstructions",
+        "tensorboard",
+        "curves.png",
+        "modes.json",
+        "scores.json",
+        "conditions.json",
+        "conditions.md",
+    ),
+    _is_run,
+)

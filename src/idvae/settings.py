@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from importlib import resources
 from inspect import cleandoc
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,12 @@ def _config_first(flags: Sequence[str]) -> list[str]:
         else:
             rest.append(flag)
     return files + rest
+
+
+def config_files(flags: Sequence[str]) -> tuple[Path, ...]:
+    """The user's own YAML files among command-line flags."""
+    named = _config_first(flags)
+    return tuple(Path(file) for flag, file in pairwise(named) if flag == "--config")
 
 
 def _parse(known: ArgumentParser, parse: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from idvae.cli.parser import Parser
 from idvae.data.source import SIZES
+from idvae.destination import Destination
 from idvae.errors import UserError
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ def _parser(what: str) -> Parser:
 
 
 def _check(options: Namespace) -> None:
-    if options.out and options.out.exists() and not options.overwrite:
-        raise UserError(f"{options.out} exists already; choose another --out or pass --overwrite")
+    if options.out:
+        Destination(options.out, options.overwrite).check()
     for name in ("repeats", "steps", "batch", "n", "processes"):
         if (value := getattr(options, name, None)) is not None and value < 1:
             flag = f"-{name}" if name == "n" else f"--{name}"

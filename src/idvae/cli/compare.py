@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from idvae.cli.parser import Parser
+from idvae.destination import Destination, Kind
 from idvae.errors import UserError
-from idvae.files import atomic_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,19 +21,22 @@ if TYPE_CHECKING:
     from idvae.runs import Run
 
 ERROR = "squared_error"
+FOLDER = Kind(
+    "a comparison",
+    "table.md",
+    ("table.*", "agreement.md", "figure3.png", "figure3.svg", "table2.png"),
+)
 
 
 def run(argv: Sequence[str]) -> None:
     """Print Table 1 with all that belongs to it, and write it with its pictures."""
     options = _parser().parse_args(argv)
-    out = Path(options.out)
-    if out.exists() and not options.overwrite:
-        raise UserError(f"{out} exists already; choose another --out or pass --overwrite")
-    if out.exists() and not (out / "table.md").is_file():
-        raise UserError(f"{out} is no comparison, so --overwrite leaves it alone")
+    inputs = tuple(Path(place) for place in options.scores)
+    out = Destination(Path(options.out), options.overwrite, FOLDER, inputs)
+    out.check()
 
     if points := _runs_on_points(options.scores):
-        _compare_modes(points, out, options.overwrite)
+        _compare_modes(points, out)
         return
 
     from idvae.report import reconstruction, rows, table, training
@@ -45,7 +48,7 @@ def run(argv: Sequence[str]) -> None:
     parts = [table.markdown(made), *(f"{line}\n" for line in training.remarks(grouped))]
     words = table.agreement_words(grouped, made)
     measures = reconstruction.markdown(grouped)
-    with atomic_folder(out, options.overwrite) as folder:
+    with out.folder() as folder:
         if measures:
             figures = [folder / f"figure3.{ending}" for ending in ("png", "svg")]
             shown = reconstruction.save_figure(figures, grouped)
@@ -57,7 +60,7 @@ def run(argv: Sequence[str]) -> None:
         (folder / "table.tex").write_text(table.latex(made), encoding="utf-8")
         (folder / "table.csv").write_text(_csv(grouped), encoding="utf-8")
         (folder / "agreement.md").write_text(words, encoding="utf-8")
-    print(f"{text}\n{words}\nwrote {out}")
+    print(f"{text}\n{words}\nwrote {out.path}")
 
 
 def _runs_on_points(places: Sequence[str]) -> list[tuple[Run, str]]:
@@ -73,15 +76,15 @@ def _runs_on_points(places: Sequence[str]) -> list[tuple[Run, str]]:
     return [(run, methods.get(run.config["method"]).title) for run in runs]
 
 
-def _compare_modes(runs: Sequence[tuple[Run, str]], out: Path, overwrite: bool) -> None:
+def _compare_modes(runs: Sequence[tuple[Run, str]], out: Destination) -> None:
     from idvae.report import modes
 
     rows = modes.modes_rows(runs)
     text = modes.markdown(rows)
-    with atomic_folder(out, overwrite) as folder:
+    with out.folder() as folder:
         (folder / "table.md").write_text(text, encoding="utf-8")
         (folder / "table.csv").write_text(modes.as_csv(rows), encoding="utf-8")
-    print(f"{text}\nwrote {out}")
+    print(f"{text}\nwrote {out.path}")
 
 
 def _parser() -> Parser:

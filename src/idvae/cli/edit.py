@@ -41,7 +41,7 @@ def run(argv: Sequence[str]) -> None:
     options = parser.parse_args(argv)
     check_input(options)
     strengths = _strengths(options.strength)
-    check_out(options.out, options.overwrite)
+    out = check_out(options.out, options.overwrite, options.run, options.input, options.attributes)
 
     from idvae import pictures
 
@@ -61,7 +61,7 @@ def run(argv: Sequence[str]) -> None:
     flat = images.reshape(-1, *images.shape[2:])
     picture = pictures.enlarge(pictures.grid(flat, len(rows)))
     arrays = {"images": flat, "edits": images, "columns": np.array(labels)}
-    write(options.out, arrays, pictures.with_column_labels(picture, labels), options.overwrite)
+    write(out, arrays, pictures.with_column_labels(picture, labels))
 
 
 def _columns(model: Any, sets: Sequence[str]) -> list[tuple[str, Any]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idvae.cli.parser import Parser
+from idvae.destination import Destination
 from idvae.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from idvae.evaluate.scores import Scores
 
+RUN_PARTS = ("config.yaml", "conditions.npy", "metrics.jsonl", "checkpoints")  # what is read of it
 METRICS = "fd,kid,precision,recall,density,coverage,is"
 
 
@@ -27,8 +29,8 @@ def run(argv: Sequence[str]) -> None:
     options.device = _device(options.device)
     value_range, weights = _range(options.range), _weights(options.weights)
     out = _out(options)
-    if out.exists() and not options.overwrite:
-        raise UserError(f"{out} exists already; choose another --out or pass --overwrite")
+    inputs = _inputs(options, experts, weights)
+    Destination(out, options.overwrite, inputs=inputs, ours=_holds_scores).check()
     for name in ("n", "reference_n"):
         if (value := getattr(options, name)) is not None and value < 2:
             raise UserError(f"--{name.replace('_', '-')} {value} is out of range; it is at least 2")
@@ -140,6 +142,33 @@ def _out(options: Namespace) -> Path:
     if options.out is not None:
         return Path(options.out)
     return Path(options.images) / "scores.json" if _is_run(options.images) else Path("scores.json")
+
+
+def _inputs(
+    options: Namespace, experts: Sequence[str], weights: dict[str, str]
+) -> tuple[Path, ...]:
+    """All that is read; what is no place, as the name of an expert, does not exist either."""
+    images = Path(options.images)
+    places = [images]
+    if _is_run(options.images):  # the scores of a run lie in it, beside these
+        places = [images / part for part in RUN_PARTS]
+    from idvae import data
+
+    for name in (options.reference, options.true_data):
+        if name is not None:
+            places += [Path(name), data.root() / name]
+    files = [expert.partition("=")[2].partition("@")[0] for expert in experts if "=" in expert]
+    return tuple(places + [Path(file) for file in (*files, *weights.values()) if file])
+
+
+def _holds_scores(file: Path) -> bool:
+    from idvae.evaluate.scores import Scores
+
+    try:
+        Scores.load(file)
+    except (UserError, OSError):
+        return False
+    return True
 
 
 def _images(options: Namespace) -> tuple[Any, Any]:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from idvae.cli.parser import Parser
+from idvae.destination import Destination
 from idvae.errors import UserError
 
 USAGE = """idvae experts list
        idvae experts fetch NAME...
-       idvae experts train DATA [--steps 2000] [--out FILE]"""
+       idvae experts train DATA [--steps 2000] [--out FILE] [--overwrite]"""
 
 
 def run(argv: Sequence[str]) -> None:
@@ -51,6 +52,7 @@ def _train(argv: Sequence[str]) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the training")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     parser.add_argument("--out", metavar="FILE", help="where evaluate looks for it, if not given")
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
     options = parser.parse_args(argv)
     if options.steps < 1:
         raise UserError(f"--steps {options.steps} is out of range; it is at least 1")
@@ -62,6 +64,7 @@ def _train(argv: Sequence[str]) -> None:
     if prepared.kind != "images":
         raise UserError(f"{prepared.name} holds points; experts look at images")
     path = Path(options.out) if options.out else domain.default_path(prepared.checksum)
+    Destination(path, options.overwrite, inputs=(prepared.path,)).check()
 
     def report(step: int, loss: float) -> None:
         if step % 100 == 0 or step == options.steps:

@@ -23,7 +23,7 @@ def run(argv: Sequence[str]) -> None:
     check_input(options)
     if options.n < 2 or options.between < 2:
         raise UserError("-n and --between are at least 2: a way has two ends")
-    check_out(options.out, options.overwrite)
+    out = check_out(options.out, options.overwrite, options.run, options.input, options.attributes)
 
     import numpy as np
 
@@ -44,4 +44,4 @@ def run(argv: Sequence[str]) -> None:
     flat = rows.reshape(-1, *rows.shape[2:])
     picture = pictures.enlarge(pictures.grid(flat, rows.shape[1]))
     images = ways.reshape(-1, *ways.shape[2:])
-    write(options.out, {"images": images, "ways": ways}, picture, options.overwrite)
+    write(out, {"images": images, "ways": ways}, picture)

@@ -36,7 +36,8 @@ def run(argv: Sequence[str]) -> None:
             flag = "-n" if name == "n" else "--" + name.replace("_", "-")
             raise UserError(f"{flag} {getattr(options, name)} is out of range; least is {least}")
     out = Path(options.run)
-    if (out / "conditions.json").exists() and not options.overwrite:
+    written = [out / f"conditions.{ending}" for ending in ("json", "md")]
+    if any(file.exists() for file in written) and not options.overwrite:
         raise UserError(f"{out} was judged already; pass --overwrite to do it again")
 
     from idvae import api

@@ -5,12 +5,22 @@ from pathlib import Path
 import numpy as np
 
 from idvae import pictures
+from idvae.destination import Destination
 from idvae.errors import UserError
-from idvae.files import atomic_file, atomic_folder
+from idvae.files import atomic_file
 
 
-def check_out(out: str, overwrite: bool) -> None:
+def check_out(out: str, overwrite: bool, run: Path, *inputs: Path | None) -> Destination:
     """Refuse a bad --out before any work is done for it.
+
+    Args:
+        out: FILE.png, FILE.npz or a folder.
+        overwrite: whether what is there may be replaced.
+        run: the run that the command opens: no folder in it is replaced.
+        inputs: what else it reads: no folder or file in there is replaced.
+
+    Returns:
+        what `write` takes.
 
     Raises:
         UserError: it exists and is not to be replaced, or has an ending that nothing writes.
@@ -20,28 +30,25 @@ def check_out(out: str, overwrite: bool) -> None:
         raise UserError(f"--out {out}: unknown ending {path.suffix}; it is .png, .npz or a folder")
     if path.suffix and out.endswith("/"):
         raise UserError(f"--out {out} is a folder with the ending of a file; leave one out")
-    if path.exists() and not overwrite:
-        raise UserError(f"{out} exists already; choose another --out or pass --overwrite")
-    if path.suffix and path.is_dir():
-        raise UserError(f"--out {out} is a folder; name a file in it")
-    if path.exists() and not path.suffix and not _is_ours(path):
-        raise UserError(f"{out} holds more than numbered PNGs, so --overwrite leaves it alone")
+    given = tuple(place for place in inputs if place is not None)
+    if path.suffix:  # a picture of a run may well lie in it
+        destination = Destination(path, overwrite, None, given)
+    else:
+        destination = Destination(path, overwrite, pictures.FOLDER, (run, *given))
+    destination.check()
+    return destination
 
 
-def _is_ours(path: Path) -> bool:
-    return path.is_dir() and all(p.suffix == ".png" and p.stem.isdigit() for p in path.iterdir())
-
-
-def write(out: str, arrays: dict[str, np.ndarray], picture: np.ndarray, overwrite: bool) -> None:
-    """Write by the ending of `out`.
+def write(destination: Destination, arrays: dict[str, np.ndarray], picture: np.ndarray) -> None:
+    """Write by the ending of the place.
 
     Args:
-        out: FILE.png gets `picture`; FILE.npz gets `arrays`; a folder gets the first array,
-            images, one PNG each.
+        destination: FILE.png gets `picture`; FILE.npz gets `arrays`; a folder gets the first
+            array, images, one PNG each.
         arrays: by name, the first one being images, uint8 (N, H, W, C), or points (N, 2).
         picture: uint8 (height, width, C).
     """
-    path = Path(out)
+    path = destination.path
     if path.suffix == ".png":
         pictures.save_png(path, picture)
     elif path.suffix == ".npz":
@@ -50,7 +57,7 @@ def write(out: str, arrays: dict[str, np.ndarray], picture: np.ndarray, overwrit
     else:
         images = next(iter(arrays.values()))
         if images.ndim != 4:
-            raise UserError(f"--out {out}: points are no images; write them to FILE.npz")
-        with atomic_folder(path, overwrite) as temporary:
+            raise UserError(f"--out {path}: points are no images; write them to FILE.npz")
+        with destination.folder() as temporary:
             pictures.save_images(temporary, images)
-    print(f"wrote {out}")
+    print(f"wrote {path}")

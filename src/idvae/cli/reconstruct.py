@@ -23,7 +23,7 @@ def run(argv: Sequence[str]) -> None:
     if options.columns < 1:
         raise UserError(f"--columns {options.columns} is out of range; it is at least 1")
     check_input(options)
-    check_out(options.out, options.overwrite)
+    out = check_out(options.out, options.overwrite, options.run, options.input, options.attributes)
 
     from idvae import pictures
 
@@ -38,12 +38,12 @@ def run(argv: Sequence[str]) -> None:
             pictures.save_density(options.out, originals, made, labels[1], labels)
             print(f"wrote {options.out}")
             return
-        write(options.out, {"points": made, "originals": originals}, made, options.overwrite)
+        write(out, {"points": made, "originals": originals}, made)
         return
     error = np.square(originals / 127.5 - made / 127.5).mean()
     print(f"mean squared error {error:.5f} a pixel in [-1, 1], over {len(made)} images")
     picture = pictures.enlarge(pictures.pairs(originals, made, options.columns))
-    write(options.out, {"images": made, "originals": originals}, picture, options.overwrite)
+    write(out, {"images": made, "originals": originals}, picture)
 
 
 def add_input(parser: Parser) -> None:

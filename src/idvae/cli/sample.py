@@ -29,7 +29,7 @@ def run(argv: Sequence[str]) -> None:
         raise UserError(f"-n {options.n} is out of range; it is at least 1")
     if options.columns is not None and options.columns < 1:
         raise UserError(f"--columns {options.columns} is out of range; it is at least 1")
-    check_out(options.out, options.overwrite)
+    out = check_out(options.out, options.overwrite, options.run)
 
     from idvae import pictures
 
@@ -48,7 +48,7 @@ def run(argv: Sequence[str]) -> None:
         picture = pictures.enlarge(grid)
         if labels:
             picture = pictures.with_row_labels(picture, labels)
-        write(options.out, {"images": made}, picture, options.overwrite)
+        write(out, {"images": made}, picture)
     elif options.out.endswith(".png"):
         from idvae import api
 
@@ -57,4 +57,4 @@ def run(argv: Sequence[str]) -> None:
         pictures.save_density(options.out, data, made, f"samples ({len(made):,})")
         print(f"wrote {options.out}")
     else:
-        write(options.out, {"points": made}, made, options.overwrite)
+        write(out, {"points": made}, made)

@@ -59,6 +59,7 @@ def _start(method: str, flags: list[str]) -> int:
         return 0
 
     from idvae import api, settings
+    from idvae.runs import Run
 
     if any(flag.startswith("--print_config") for flag in flags):
         flags = [flag for flag in flags if not flag.startswith("--print_config")]
@@ -71,15 +72,13 @@ def _start(method: str, flags: list[str]) -> int:
         raise UserError("say which set to train on: --data NAME; see idvae data list")
     out = options.out or Path("runs") / f"{method}-{Path(options.data).name}"
     first = os.environ.get("RANK", "0") == "0"  # the others would find what it made
-    if first and out.exists() and not options.overwrite and (out.is_file() or any(out.iterdir())):
-        raise UserError(
-            f"{out} exists already; go on with --resume {out}, choose another --out, "
-            "or pass --overwrite"
-        )
+    inputs = settings.config_files(flags)
+    if first:
+        Run.check_new(out, options.overwrite, inputs)  # before any data are made
     prepared = api.open_data(options.data)
     recipes = [] if options.no_recipe else api.recipes_of(method, prepared)
     chosen = settings.from_flags(method, flags, recipes)
-    trainer = api.start(chosen, prepared, out, options.overwrite)
+    trainer = api.start(chosen, prepared, out, options.overwrite, inputs)
     if recipes:
         print(f"options start from the recipe {' + '.join(recipes)} (--no-recipe leaves it out)")
     return _fit(trainer)

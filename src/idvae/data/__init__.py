@@ -6,8 +6,9 @@ from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
-from idvae.data.prepared import PreparedSet
+from idvae.data.prepared import FOLDER, PreparedSet
 from idvae.data.source import DOWNLOAD, SIZES, Request, Source
+from idvae.destination import Destination
 from idvae.errors import UserError
 
 __all__ = ["get", "names", "open_set", "prepare", "prepared", "resolve", "root"]
@@ -80,7 +81,8 @@ def prepare(
         skip_bad: leave out images that cannot be read, and count them.
 
     Raises:
-        UserError: a request that cannot be met, or a set of that name from another request.
+        UserError: a request that cannot be met, a set of that name from another request, or what
+            is there is no prepared set, or is, holds or lies within the original files.
     """
     chosen = get(name)
     if size is not None and (chosen.kind == "points" or size not in SIZES):
@@ -137,9 +139,13 @@ def prepare(
         return there
     from idvae.data.writing import write_set
 
+    given = (request.source if request.source != DOWNLOAD else None, request.attributes)
+    inputs = tuple(Path(place) for place in given if place is not None)
+    Destination(path, overwrite, FOLDER, inputs).check()  # before the work of planning
     plan = chosen.plan(request)
     meta = {"name": full, "source": name, "kind": chosen.kind, "size": size, "asked": asked}
-    write_set(path, {**meta, **plan.facts}, plan.batches, overwrite, plan.late, plan.resume)
+    facts = {**meta, **plan.facts}
+    write_set(path, facts, plan.batches, overwrite, plan.late, plan.resume, inputs)
     return PreparedSet(path)
 
 

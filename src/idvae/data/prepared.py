@@ -18,9 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from idvae.destination import Kind
 from idvae.errors import UserError
 
 FORMAT = 1
+ARRAYS = ("images.npy", "points.npy", "labels.npy", "attributes.npy")
+FOLDER = Kind("a prepared set", "meta.json", ("meta.json", *ARRAYS))
 SPLITS = ("train", "validation", "test")
 KEYS = ("format", "name", "source", "kind", "size", "channels", "counts", "checksum")
 

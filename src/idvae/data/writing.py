@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from idvae.data.prepared import FORMAT
+from idvae.data.prepared import FOLDER, FORMAT
 from idvae.data.resuming import unfinished
 from idvae.data.rows import Tables
 from idvae.data.source import Batch, Resume
+from idvae.destination import Destination
 from idvae.errors import UserError
-from idvae.files import atomic_folder
 
 
 def write_set(
@@ -20,6 +20,7 @@ def write_set(
     overwrite: bool,
     late: dict[str, Any],
     resume: Resume | None = None,
+    inputs: tuple[Path, ...] = (),
 ) -> None:
     """Write `path` whole or not at all.
 
@@ -31,20 +32,24 @@ def write_set(
         late: facts for meta.json that `batches` fills in while it is read.
         resume: makes the batches from a row on; with it, a write that was killed is continued
             by the next one of the same facts.
+        inputs: what `batches` reads from.
 
     Raises:
-        UserError: no image at all, none to train on, or another process writes the same set.
+        UserError: no image at all, none to train on, another process writes the same set, or
+            what is there is not to be replaced.
     """
+    destination = Destination(path, overwrite, FOLDER, inputs)
+    destination.check()
     if resume is not None:
         with unfinished(path, meta, resume) as tables:
             checksum = tables.finish()
             tables.close()
-            with atomic_folder(path, overwrite) as folder:
+            with destination.folder() as folder:
                 for name in tables.files:
                     (tables.folder / f"{name}.npy").rename(folder / f"{name}.npy")
                 _describe(folder, {**meta, **late}, tables, checksum)
         return
-    with atomic_folder(path, overwrite) as folder:
+    with destination.folder() as folder:
         tables = Tables(folder, meta["kind"])
         try:
             for batch in batches:
