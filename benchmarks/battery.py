@@ -38,7 +38,7 @@ def folder(n, size):
     """Scoring a folder of n JPEGs of mixed sizes: each is decoded once, and cores are busy."""
     decoded = []
     decode = stored.decode
-    stored.decode = lambda path: decoded.append(path) or decode(path)
+    stored.decode = lambda path, most: decoded.append(path) or decode(path, most)
     opened = open_experts(experts_at(size))
     with tempfile.TemporaryDirectory() as place:
         for i, pixels in enumerate(smooth(n, 256)):

@@ -15,6 +15,7 @@ import argparse
 import collections
 import functools
 import gzip
+import io
 import random
 import re
 import resource
@@ -26,11 +27,19 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
+from idvae.data.attributes import read_attributes
+from idvae.data.cifar_batch import read_batch
+from idvae.data.folder import read_image
 from idvae.data.idx import read_idx
+from idvae.data.image_files import read_rgb
 from idvae.errors import UserError
+from idvae.evaluate.images import open_images
+from idvae.evaluate.statistics import Statistics
 
 SLOWEST = 10.0  # seconds that one input may take
 LONGEST = 1000  # characters of a message
@@ -82,12 +91,181 @@ def _idx() -> list[bytes]:
     return [idx_bytes(rng.integers(0, 256, (n, 4, 5), np.uint8)) for n in (0, 1, 7)]
 
 
+def _cifar() -> list[bytes]:
+    """Batches as Python 2 wrote them: pickles of protocol 2, made opcode by opcode."""
+    rng = np.random.default_rng(0)
+
+    def text(value: bytes) -> bytes:
+        return b"U" + bytes([len(value)]) + value
+
+    def number(value: int) -> bytes:
+        return b"K" + bytes([value]) if value < 256 else b"M" + value.to_bytes(2, "little")
+
+    def batch(rows: int) -> bytes:
+        pixels = rng.integers(0, 256, rows * 3072, np.uint8).tobytes()
+        array = (
+            b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85U\x01btR(K\x01"
+            + number(rows) + number(3072) + b"\x86cnumpy\ndtype\n(U\x02u1K\x00K\x01tR"
+            + b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89"
+            + b"T" + len(pixels).to_bytes(4, "little") + pixels + b"tb"
+        )  # fmt: skip
+        labels = b"(" + b"".join(number(i % 10) for i in range(rows)) + b"e"
+        return b"\x80\x02}(" + text(b"data") + array + text(b"labels") + b"]" + labels + b"u."
+
+    return [batch(1), batch(3)]
+
+
+def _attributes() -> list[bytes]:
+    return [
+        b"file,Hat,Smiling\na.png,1,0\nb/c.png,-1,1\n",
+        b'\xef\xbb\xbffile,Hat\r\n"a.png",1\r\nb/c.png, 0\r\n',
+        b"2\nHat Smiling\na.png 1 -1\nb/c.png  -1  1\n",
+    ]
+
+
+def _npy(array: np.ndarray) -> bytes:
+    made = io.BytesIO()
+    np.save(made, array)
+    return made.getvalue()
+
+
+def _npys() -> list[bytes]:
+    images = np.random.default_rng(0).integers(0, 256, (3, 5, 4, 3), np.uint8)
+    return [_npy(images), _npy(np.asfortranarray(images[..., 0])), _npy(images[:1])]
+
+
+def _npz(packed: bool, **arrays: np.ndarray) -> bytes:
+    made = io.BytesIO()
+    (np.savez_compressed if packed else np.savez)(made, **arrays)
+    return made.getvalue()
+
+
+def _npzs() -> list[bytes]:
+    images = np.random.default_rng(0).integers(0, 256, (3, 5, 4, 3), np.uint8)
+    return [
+        _npz(packed, **arrays)
+        for packed in (True, False)
+        for arrays in ({"images": images}, {"a": images[..., 0]}, {"b": images, "arr_0": images})
+    ]
+
+
+def _statistics() -> list[bytes]:
+    rows = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
+    made = Statistics.of(rows)
+    plain = {"mu": made.mean, "sigma": made.covariance}
+    whole = {**plain, "n": np.array(6), "factor": made.factor(), "rows": rows}
+    return [_npz(False, **plain), _npz(False, **whole), _npz(True, **whole)]
+
+
+def _pictures(kind: str) -> list[bytes]:
+    """Small pictures of a format, with what it can have beside pixels."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (18, 23, 3), np.uint8)
+    images = [Image.fromarray(pixels), Image.fromarray(pixels[..., 0])]
+    options: list[dict[str, Any]] = [{}, {}]
+    if kind in ("PNG", "JPEG", "TIFF", "WEBP"):
+        exif = images[0].getexif()
+        exif[0x0112], exif[0x010F] = 6, "maker"
+        options[0]["exif"] = exif
+    if kind in ("PNG", "TIFF"):
+        images += [Image.fromarray(pixels[..., 0].astype(np.uint16) * 200), images[0].convert("P")]
+        options += [{}, {}]
+    if kind in ("PNG", "WEBP", "TIFF", "GIF"):
+        images.append(Image.fromarray(np.dstack([pixels, pixels[..., :1]])))
+        options.append({})
+    made = []
+    for image, given in zip(images, options, strict=True):
+        file = io.BytesIO()
+        image.save(file, kind, **given)
+        made.append(file.getvalue())
+    return made
+
+
+def _read_picture(data: bytes, ending: str) -> None:
+    """As `evaluate` reads it, and as `data prepare` does."""
+    path = stored(data, f"a.{ending}")
+    whole = read_rgb(path)
+    assert whole.dtype == np.uint8
+    assert whole.ndim == 3
+    assert read_image(path, 16, 3).shape == (16, 16, 3)
+
+
+def _score(data: bytes, ending: str) -> None:
+    """The first images of a file, as they are handed to experts."""
+    source = open_images(stored(data, f"images.{ending}"))
+    chunk = next(source.draw(2, 0, 0), None)
+    assert chunk is None or chunk[0].dtype == np.uint8
+
+
+PICTURES = {
+    "png": "PNG", "jpg": "JPEG", "gif": "GIF", "webp": "WEBP", "tif": "TIFF", "bmp": "BMP",
+    "ppm": "PPM",
+}  # fmt: skip
+
 TARGETS: dict[str, Target] = {
     "idx": Target(lambda data: read_idx(stored(data, "x-idx3-ubyte"), 3), _idx),
     "idx.gz": Target(
         lambda data: read_idx(stored(data, "x-idx3-ubyte.gz"), 3),
         lambda: [gzip.compress(data, mtime=0) for data in _idx()],
     ),
+    "cifar": Target(
+        lambda data: read_batch(data, "data_batch_1", "data_batch_1"),
+        _cifar,
+        (
+            b"c",
+            b"R",
+            b"b",
+            b"t",
+            b"(",
+            b"}",
+            b"]",
+            b"cos\nsystem\n",
+            b"\x8a\xff",
+            b"q\x00",
+            b"h\x00",
+            b"T\xff\xff\xff\x7f",
+            b".",
+            b"0",
+            b"2",
+        ),
+    ),  # fmt: skip
+    "attributes": Target(
+        lambda data: read_attributes(stored(data, "a.csv"), ["a.png", "b/c.png"]),
+        _attributes,
+        (b"a.png", b"b/c.png", b"file", b"Hat", b"-1", b" ", b"\t"),
+    ),
+    "npy": Target(
+        lambda data: _score(data, "npy"),
+        _npys,
+        (
+            b"'descr': '|O'",
+            b"'<f8'",
+            b"'|S9'",
+            b"True",
+            b"(1,)",
+            b"\x02\x00",
+            b"9223372036854775807",
+        ),
+    ),
+    "npz": Target(lambda data: _score(data, "npz"), _npzs, (b"PK\x01\x02", b"PK\x05\x06", b".npy")),
+    "statistics": Target(
+        lambda data: Statistics.load(stored(data, "moments.npz")).factor(),
+        _statistics,
+        (
+            b"PK\x01\x02",
+            b"mu.npy",
+            b"sigma.npy",
+            b"'<i8'",
+            b"'<c16'",
+            b"\xff\xff\xff\xff\xff\xff\xef\x7f",
+        ),
+    ),
+    **{
+        ending: Target(
+            functools.partial(_read_picture, ending=ending), functools.partial(_pictures, kind)
+        )
+        for ending, kind in PICTURES.items()
+    },
 }
 
 

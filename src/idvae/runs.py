@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from idvae.arrays import ALONE, ArrayFile
 from idvae.destination import Destination, Kind
 from idvae.errors import UserError
 from idvae.files import atomic_file
@@ -129,11 +130,11 @@ class Run:
         """
         file = self.path / "conditions.npy"
         try:
-            rows = np.load(file, allow_pickle=False)
+            rows = ArrayFile(file).read(ALONE)
             return rows.astype(np.float32).reshape(
                 len(rows), len(self.config["condition"]["names"])
             )
-        except (OSError, ValueError, EOFError, TypeError) as error:
+        except (UserError, ValueError, TypeError) as error:
             raise UserError(f"{file} cannot be read ({error}); train the run again") from error
 
     @property

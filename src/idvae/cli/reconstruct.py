@@ -84,7 +84,9 @@ def real_images(model: Any, options: Namespace) -> tuple[np.ndarray, np.ndarray 
         rows = np.arange(min(options.n, len(test)))
         y = None if condition is None else condition.rows(prepared, test, rows)
         return test.gather(rows), y
-    from idvae.data.folder import list_images, read_attributes, read_images
+    from idvae.data.attributes import read_attributes
+    from idvae.data.folder import read_images
+    from idvae.data.image_files import list_images
 
     y = None
     if condition is not None:

@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from idvae.data.attributes import read_attributes
+from idvae.data.image_files import list_images, opened, upright
 from idvae.data.resize import square
 from idvae.data.source import Batch, Plan, Request, at_most, in_batches
 from idvae.errors import UserError
@@ -23,8 +23,6 @@ default_size = 64
 default_n = None
 needs_nothing = False
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
-MAX_PIXELS = 100_000_000  # checked before decoding: a small file can claim a huge image
 CHUNK = 256
 SPLIT_FOLDERS = {
     "train": "train", "val": "validation", "valid": "validation", "validation": "validation",
@@ -86,20 +84,6 @@ def plan(request: Request) -> Plan:
     return Plan(facts, batches(), late)
 
 
-def list_images(root: Path) -> list[Path]:
-    """Files with an ending of an image, at any depth, in the order of their names.
-
-    Raises:
-        UserError: no such folder, or no image in it.
-    """
-    if not root.is_dir():
-        raise UserError(f"{root}: no such folder")
-    files = sorted(f for f in root.rglob("*") if f.suffix.lower() in ENDINGS and f.is_file())
-    if not files:
-        raise UserError(f"{root} holds no image; endings are {', '.join(ENDINGS)}")
-    return files
-
-
 def read_images(root: Path, size: int, channels: int, n: int) -> np.ndarray:
     """The first n images of a folder, uint8 (N, size, size, C).
 
@@ -111,51 +95,26 @@ def read_images(root: Path, size: int, channels: int, n: int) -> np.ndarray:
 
 
 def read_image(path: Path, size: int, channels: int) -> np.ndarray:
-    """One image as a square, uint8 (size, size, C); transparency becomes white.
+    """One image as a square, uint8 (size, size, C), as `idvae.data.image_files` reads it.
 
     Raises:
         UserError: it is truncated, no image, or larger than any that is decoded.
     """
-    try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise UserError(
-                    f"{path} claims {image.width}×{image.height} pixels, more than "
-                    f"{MAX_PIXELS:,}; make it smaller or take it out"
-                )
-            # JPEG can decode at a half, a quarter… of its size; other formats ignore this.
-            if image.format == "JPEG":
-                image.draft("RGB", (2 * size, 2 * size))
-            upright = ImageOps.exif_transpose(image)
-            return np.asarray(square(_mode(upright, channels), size)).reshape(size, size, channels)
-    except UserError:
-        raise
-    except Exception as error:  # a damaged file: whatever PIL's parser of its format raises
-        raise UserError(
-            f"{path} cannot be read as an image ({error}); mend it, take it out, or --skip-bad"
-        ) from error
-
-
-def _mode(image: Image.Image, channels: int) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode == "I":
-        # PIL would clip 16 bits to 255 instead of scaling them.
-        grey = np.asarray(image).astype(np.float64) / 257.0
-        image = Image.fromarray(np.clip(np.round(grey), 0, 255).astype(np.uint8))
-    if "A" in image.mode or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        image = Image.alpha_composite(white, rgba)
-    return image.convert("L" if channels == 1 else "RGB")
+    with opened(path) as image:
+        # JPEG can decode at a half, a quarter… of its size; other formats ignore this.
+        if image.format == "JPEG":
+            image.draft("RGB", (2 * size, 2 * size))
+        return np.asarray(square(upright(image, channels), size)).reshape(size, size, channels)
 
 
 def _read_part(files: list[Path], request: Request, channels: int) -> list[np.ndarray | None]:
     def read(file: Path) -> np.ndarray | None:
         try:
             return read_image(file, request.size, channels)
-        except UserError:
+        except UserError as error:
             if request.skip_bad:
                 return None
-            raise
+            raise UserError(f"{error}, or leave out all such with --skip-bad") from error
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # PIL decodes outside the interpreter's lock
         return list(pool.map(read, files))
@@ -165,10 +124,10 @@ def _channels(files: list[Path]) -> int:
     """1 where all images are grey, as their headers say; unreadable ones do not count."""
     for file in files:
         try:
-            with Image.open(file) as image:
+            with opened(file) as image:
                 if image.mode not in ("1", "L", "I", "F") and not image.mode.startswith("I;16"):
                     return 3
-        except Exception:  # read_image will say what is wrong with it
+        except UserError:  # read_image will say what is wrong with it
             continue
     return 1
 

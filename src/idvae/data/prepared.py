@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from idvae.arrays import ALONE, ArrayFile
 from idvae.destination import Kind
 from idvae.errors import UserError
 
@@ -69,11 +70,11 @@ class PreparedSet:
     def _map(self, name: str, shape: tuple[int, ...], dtype: type) -> np.memmap:
         file = self.path / f"{name}.npy"
         try:
-            array = np.load(file, mmap_mode="r", allow_pickle=False)
-        except Exception as error:  # a damaged header: whatever Python's tokenizer raises
+            array = ArrayFile(file).read(ALONE)
+        except UserError as error:
             raise _damaged(file, str(error)) from error
         if not isinstance(array, np.memmap):
-            raise _damaged(file, "it is an archive")
+            raise _damaged(file, "it holds no rows, or is an archive")
         if array.shape != shape or array.dtype != dtype:
             raise _damaged(file, f"it holds {array.dtype} {array.shape}, not {shape}")
         if not array.flags.c_contiguous:  # rows are read by their place in the file

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from idvae.arrays import ArrayFile
 from idvae.errors import UserError
 from idvae.evaluate.experts.weights import cache_folder
 from idvae.evaluate.features import Features
-from idvae.evaluate.statistics import Statistics, read_arrays
+from idvae.evaluate.statistics import Statistics
 from idvae.files import atomic_file
 
 
@@ -37,7 +38,7 @@ def load(facts: Mapping[str, Any]) -> Features | None:
         statistics = Statistics.load(path)
         rows = statistics.rows
         if rows is None:
-            rows = read_arrays(path)["chosen"]
+            rows = ArrayFile(path).read("chosen")
     except (OSError, ValueError, KeyError, UserError):
         return None
     return Features(statistics, rows)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from idvae.arrays import ArrayFile
 from idvae.errors import UserError
 from idvae.evaluate.drawn import Sampler, Stream
 from idvae.evaluate.source import Range, Source
-from idvae.evaluate.statistics import read_arrays
 from idvae.evaluate.stored import Array, Folder
 
 
@@ -48,13 +48,13 @@ def open_images(what: Any, value_range: Range | None = None) -> Source:
 
 
 def _images_of(path: Path) -> np.ndarray:
-    arrays = read_arrays(path)
+    file = ArrayFile(path)
     for name in ("images", "array", "arr_0"):
-        if name in arrays:
-            return arrays[name]
-    if len(arrays) == 1:
-        return next(iter(arrays.values()))
+        if name in file.names:
+            return file.read(name)
+    if len(file.names) == 1:
+        return file.read(file.names[0])
     raise UserError(
-        f"{path} holds {', '.join(sorted(arrays)) or 'nothing'}; images are read from an array "
+        f"{path} holds {', '.join(sorted(file.names)) or 'nothing'}; images are read from an array "
         "named images"
     )

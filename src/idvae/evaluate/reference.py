@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import torch.distributed as dist
 
+from idvae.arrays import ArrayFile
 from idvae.errors import UserError
 from idvae.evaluate import cache
 from idvae.evaluate.experts import AnyExpert
 from idvae.evaluate.features import Features, Progress, collect, processes
 from idvae.evaluate.images import open_images
 from idvae.evaluate.source import Range, Source
-from idvae.evaluate.statistics import KEEP, Statistics, read_arrays
+from idvae.evaluate.statistics import KEEP, Statistics
 from idvae.evaluate.stored import Splits, Subset
 
 REFERENCE_N = 50_000  # with 10,000 samples, what fits the paper's row of true data
@@ -123,7 +124,7 @@ def _moments(reference: Any, experts: Sequence[AnyExpert]) -> Reference | None:
     """A file of mu and sigma; every expert is compared with it, so there may be one only."""
     if not isinstance(reference, str | os.PathLike) or Path(reference).suffix != ".npz":
         return None
-    if not {"mu", "sigma"} <= set(read_arrays(reference)):
+    if not {"mu", "sigma"} <= set(ArrayFile(reference).names):
         return None
     if len(experts) != 1:
         raise UserError(

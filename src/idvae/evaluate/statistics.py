@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from idvae.arrays import ArrayFile
 from idvae.errors import UserError
 from idvae.files import atomic_file
 
 CHUNK = 256  # rows folded at a time; fixed, so that sums do not depend on how rows arrive
 KEEP = 10_000  # feature rows kept beside the sums
+MAX_WIDTH = 8192  # features of statistics in a file; a covariance has the square of it
+MAX_COUNT = 1 << 40
 
 
 @dataclass
@@ -197,20 +198,45 @@ class Statistics:
         Raises:
             UserError: no such file, not an .npz, or it lacks mu or sigma.
         """
-        arrays = read_arrays(path)
-        if not {"mu", "sigma"} <= set(arrays):
+        file = ArrayFile(path)
+        if not {"mu", "sigma"} <= set(file.names):
             raise UserError(
-                f"{path} holds {', '.join(sorted(arrays)) or 'nothing'}; statistics need mu and "
-                "sigma"
+                f"{path} holds {', '.join(sorted(file.names)) or 'nothing'}; statistics need mu "
+                "and sigma"
             )
-        n = int(arrays["n"]) if "n" in arrays and arrays["n"].ndim == 0 else 0
-        made = cls.from_moments(arrays["mu"], arrays["sigma"], n)
-        rows, factor = arrays.get("rows"), arrays.get("factor")
-        if rows is not None and rows.shape == (n, made.width):
-            made.rows, made.keep = rows, n
-        if factor is not None and factor.ndim == 2 and factor.shape[1] == made.width:
-            made._factor = factor.astype(np.float64)
+        shape = file.header("mu").shape
+        if len(shape) != 1 or not 0 < shape[0] <= MAX_WIDTH:
+            raise UserError(f"{path}: mu {shape} is no mean of 1 to {MAX_WIDTH:,} features")
+        _check_shape(file, "sigma", shape * 2)
+        made = cls.from_moments(file.read("mu"), file.read("sigma"), _count(file))
+        if "rows" in file.names and file.header("rows").shape == (made.n, made.width):
+            made.rows, made.keep = _finite(file, "rows"), made.n
+        if "factor" in file.names and file.header("factor").shape[1:] == shape:
+            made._factor = _finite(file, "factor").astype(np.float64)
         return made
+
+
+def _check_shape(file: ArrayFile, name: str, wanted: tuple[int, ...]) -> None:
+    if (shape := file.header(name).shape) != wanted:
+        raise UserError(f"{file.path}: {name} {shape} does not have the shape {wanted}")
+
+
+def _count(file: ArrayFile) -> int:
+    """How many images the statistics are of; 0 where the file does not say."""
+    if "n" not in file.names:
+        return 0
+    _check_shape(file, "n", ())
+    n = file.read("n").item()
+    if type(n) is not int or not 0 <= n <= MAX_COUNT:
+        raise UserError(f"{file.path}: n {n} is no number of images")
+    return n
+
+
+def _finite(file: ArrayFile, name: str) -> np.ndarray:
+    array = file.read(name)
+    if array.dtype.kind != "f" or not np.isfinite(array).all():
+        raise UserError(f"{file.path}: {name} holds values that are no finite floats")
+    return array
 
 
 def check_features(features: np.ndarray) -> np.ndarray:
@@ -235,22 +261,3 @@ def factor_of_rows(centred: np.ndarray) -> np.ndarray:
     if n <= width:
         return factor
     return torch.linalg.qr(torch.from_numpy(factor), mode="r").R.numpy()
-
-
-def read_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """All arrays of an .npz, or the one of an .npy under the name "array"; never a pickle.
-
-    Raises:
-        UserError: no such file, damaged, or it holds Python objects.
-    """
-    path = Path(path)
-    try:
-        opened = np.load(path, mmap_mode="r" if path.suffix == ".npy" else None)
-        if isinstance(opened, np.ndarray):
-            return {"array": opened}
-        with opened:
-            return {name: opened[name] for name in opened.files}
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file") from error
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be read as arrays ({error}); write it again") from error

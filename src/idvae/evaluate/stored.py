@@ -9,29 +9,39 @@ import hashlib
 import os
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from idvae.errors import UserError
 from idvae.evaluate import source
 from idvae.evaluate.source import Chunk, Range, Source, as_bytes
 
 AHEAD = 3  # chunks that worker threads may be ahead of their use
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
+SMALL = 4 << 20  # bytes; larger images are decoded once they are asked for, not ahead
+PART = 64 * SMALL  # bytes of images that are handed on together, unless one alone has more
+READER = b"idvae reads upright, on white"  # in checksums: it decides which pixels files stand for
+
+Taken = Callable[[], Iterable[Chunk]]
 
 
 class Indexed(Source):
-    """A source whose images have numbers."""
+    """A source whose images have numbers.
+
+    Attributes:
+        count: how many there are.
+        most: how many are read together at most.
+    """
 
     count: int
+    most: int = 1 << 30
 
     @abstractmethod
-    def take(self, indices: np.ndarray, pool: ThreadPoolExecutor) -> Callable[[], Chunk]:
-        """Start to read images; what is returned waits for them and gives them in order."""
+    def take(self, indices: np.ndarray, pool: ThreadPoolExecutor) -> Taken:
+        """Start to read images; what is returned waits for them and gives them in order, in
+        several chunks where they are large."""
 
     def chosen(self, n: int, part: int, seed: int) -> np.ndarray:
         """Numbers of the images of a draw: all, in order, or those of a seeded permutation."""
@@ -43,14 +53,15 @@ class Indexed(Source):
     def draw(self, n: int, part: int, seed: int) -> Iterator[Chunk]:
         indices = self.chosen(n, part, seed)
         with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
-            waiting: deque[Callable[[], Chunk]] = deque()
+            waiting: deque[Taken] = deque()
             try:
-                for start in range(0, len(indices), source.CHUNK):
-                    waiting.append(self.take(indices[start : start + source.CHUNK], pool))
+                step = min(source.CHUNK, self.most)
+                for start in range(0, len(indices), step):
+                    waiting.append(self.take(indices[start : start + step], pool))
                     if len(waiting) > AHEAD:
-                        yield waiting.popleft()()
+                        yield from waiting.popleft()()
                 while waiting:
-                    yield waiting.popleft()()
+                    yield from waiting.popleft()()
             finally:  # a consumer that stops early does not wait for what it will not use
                 pool.shutdown(wait=False, cancel_futures=True)
 
@@ -68,12 +79,12 @@ class Array(Indexed):
         self.images, self.name, self.value_range = images, name, value_range
         self.count = len(images)
         if self.count:
+            self.most = max(1, PART // max(1, images[0].nbytes))
             as_bytes(images[:1], name, value_range)
 
-    def take(self, indices: np.ndarray, pool: ThreadPoolExecutor) -> Callable[[], Chunk]:
-        return pool.submit(
-            lambda: as_bytes(self.images[indices], self.name, self.value_range)
-        ).result
+    def take(self, indices: np.ndarray, pool: ThreadPoolExecutor) -> Taken:
+        reading = pool.submit(lambda: as_bytes(self.images[indices], self.name, self.value_range))
+        return lambda: [reading.result()]
 
     def checksum(self) -> str:
         digest = hashlib.sha256(f"{self.images.dtype} {self.images.shape}".encode())
@@ -90,47 +101,51 @@ class Folder(Indexed):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        root = Path(path)
-        if not root.is_dir():
-            raise UserError(f"{path}: no such folder")
-        self.name = str(path)
-        self.files = sorted(
-            p for p in root.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file()
-        )
-        self.count = len(self.files)
-        if not self.files:
-            raise UserError(f"{path} holds no image; {', '.join(ENDINGS)} are read")
+        from idvae.data.image_files import list_images
 
-    def take(self, indices: np.ndarray, pool: ThreadPoolExecutor) -> Callable[[], Chunk]:
+        self.name = str(path)
+        self.files = list_images(Path(path))
+        self.count = len(self.files)
+
+    def take(self, indices: np.ndarray, pool: ThreadPoolExecutor) -> Taken:
         # A file is one task, so that threads stay busy; only the main thread waits for them.
-        decoded = [pool.submit(decode, self.files[i]) for i in indices]
-        return lambda: [future.result() for future in decoded]
+        files = [self.files[i] for i in indices]
+        first = [pool.submit(decode, file, SMALL) for file in files]
+        return lambda: _parts(files, [future.result() for future in first], pool)
 
     def checksum(self) -> str:
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(READER)
         for file in self.files:
             content = file.read_bytes()
             digest.update(len(content).to_bytes(8, "little") + content)
         return digest.hexdigest()
 
 
-def decode(path: Path) -> np.ndarray:
-    """One file as uint8 (H, W, 3).
+def _parts(
+    files: Sequence[Path], decoded: Sequence[np.ndarray | int], pool: ThreadPoolExecutor
+) -> Iterator[Chunk]:
+    """Images in chunks of `PART` bytes; those that were left undecoded are decoded part by part."""
+    part: list[np.ndarray | Future[Any]] = []
+    held = 0
+    for file, image in zip(files, decoded, strict=True):
+        size = image if isinstance(image, int) else image.nbytes
+        if part and held + size > PART:
+            yield [i.result() if isinstance(i, Future) else i for i in part]
+            part, held = [], 0
+        part.append(pool.submit(decode, file) if isinstance(image, int) else image)
+        held += size
+    yield [i.result() if isinstance(i, Future) else i for i in part]
+
+
+def decode(path: Path, most: int | None = None) -> np.ndarray | int:
+    """One file as uint8 (H, W, 3); its size in bytes instead, where that is more than `most`.
 
     Raises:
-        UserError: it cannot be read, or has more than 8 bits a channel.
+        UserError: it cannot be read.
     """
-    from PIL import Image, UnidentifiedImageError
+    from idvae.data.image_files import read_rgb  # PIL, which arrays do not need
 
-    try:
-        with Image.open(path) as image:
-            if image.mode in ("I", "F") or image.mode.startswith("I;"):
-                raise UserError(f"{path} has more than 8 bits a channel; convert it to 8")
-            return np.asarray(image.convert("RGB"))
-    except UnidentifiedImageError as error:
-        raise UserError(f"{path} is not an image that can be read; mend or remove it") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}); mend or remove it") from error
+    return read_rgb(path, most)
 
 
 class Splits(Indexed):
@@ -147,8 +162,9 @@ class Splits(Indexed):
         self.ends = np.cumsum([len(split) for split in splits])
         self.count = int(self.ends[-1])
 
-    def take(self, indices: np.ndarray, pool: ThreadPoolExecutor) -> Callable[[], Chunk]:
-        return pool.submit(self._read, indices).result
+    def take(self, indices: np.ndarray, pool: ThreadPoolExecutor) -> Taken:
+        reading = pool.submit(self._read, indices)
+        return lambda: [reading.result()]
 
     def _read(self, indices: np.ndarray) -> np.ndarray:
         parts, first = [], 0
@@ -174,9 +190,9 @@ class Subset(Indexed):
 
     def __init__(self, source: Indexed, within: np.ndarray, name: str) -> None:
         self.source, self.within, self.name = source, within, name
-        self.count = len(within)
+        self.count, self.most = len(within), source.most
 
-    def take(self, indices: np.ndarray, pool: ThreadPoolExecutor) -> Callable[[], Chunk]:
+    def take(self, indices: np.ndarray, pool: ThreadPoolExecutor) -> Taken:
         return self.source.take(self.within[indices], pool)
 
     def checksum(self) -> str:
