@@ -1,15 +1,25 @@
 """The one exception that means: the user can mend this."""
 
+LONGEST = 900  # characters of a message
+
 
 class UserError(Exception):
     """A mistake of the user's, told in one line that says what, where and how to mend.
 
     The command line prints the message on standard error and exits with 2; a caller in Python
-    can catch it. Its text never spans lines.
+    can catch it. Its text never spans lines, and what a file brings into it neither steers a
+    terminal nor floods it.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        line = "".join(c if c.isprintable() else _told(c) for c in " ".join(message.split()))
+        if len(line) > LONGEST:
+            line = f"{line[: LONGEST * 2 // 3]} … {line[-LONGEST // 4 :]}"
+        super().__init__(line)
+
+
+def _told(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 class DivergedError(Exception):

@@ -1,0 +1,20 @@
+"""A message is one short line of printable text, whatever a file brought into it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idvae.errors import LONGEST, UserError
+
+
+@given(st.text(st.characters(), max_size=3000))
+def test_a_message_is_one_line_that_neither_steers_nor_floods_a_terminal(text):
+    line = str(UserError(f"a.csv holds {text}; mend it"))
+    assert line.isprintable()
+    assert len(line) <= LONGEST
+    assert line.startswith("a.csv holds")
+    assert line.endswith("mend it")
+
+
+def test_what_can_be_read_is_left_as_it_is():
+    assert str(UserError("größer als 1 × 2,\n  sagt β.png")) == "größer als 1 × 2, sagt β.png"
+    assert str(UserError("\x1b[2J")) == r"\x1b[2J"
