@@ -1,14 +1,13 @@
 """`idvae compare` on runs that were trained and evaluated, and on made ones."""
 
 import shutil
-import warnings
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 from PIL import Image
 
+from evaluate import onnx_files
 from idvae.cli import main
 from report.made import a_run, entry, scored
 
@@ -24,25 +23,17 @@ TINY = [
 RUNS = ["vae-0", "vae-1", "gan-0", "vae-gan-0", "idvae-0"]
 
 
-class Pooled(torch.nn.Module):
-    """A stand-in for an expert: means over a grid of places."""
-
-    def forward(self, x):
-        return torch.nn.functional.adaptive_avg_pool2d(x, 2).flatten(1)
-
-
 @pytest.fixture(scope="module")
 def place(data_root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("compare")
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tracing
+    with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        torch.jit.trace(Pooled(), torch.zeros(2, 3, 16, 16)).save("net.pt")
+        onnx_files.write("net.onnx")
         for name in RUNS:
             method, _, seed = name.rpartition("-")
             train = ["train", method, "--data", "digits-16", "--out", name, "--seed", seed]
             assert main([*train, *TINY]) == 0
-            flags = ["--experts", "mine=net.pt@16", "-n", "60", "--reference-n", "200"]
+            flags = ["--experts", "mine=net.onnx@16", "-n", "60", "--reference-n", "200"]
             assert main(["evaluate", name, *flags, "--repeats", "2", "--metrics", "fd,kid"]) == 0
     return folder
 

@@ -4,28 +4,28 @@ import numpy as np
 import pytest
 import torch
 
+from evaluate import onnx_files
 from evaluate.toys import Pooled, images
 from idvae.cli import compare, evaluate, experts
 from idvae.errors import UserError
+from idvae.evaluate.experts.weights import sha256
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch, recwarn):
+def place(tmp_path, monkeypatch):
     """A folder to work in, with real images, samples of two models, and an expert."""
     monkeypatch.chdir(tmp_path)
     np.savez("real.npz", images=images(200, 1))
     np.savez("more.npz", images=images(60, 2))
     np.savez("good.npz", images=images(120, 3, level=132))
     np.save("bad.npy", images(120, 4, level=200))
-    torch.jit.trace(Pooled(), torch.zeros(2, 3, 16, 16)).save("net.pt")
-    recwarn.clear()
+    onnx_files.write("net.onnx")
     return tmp_path
 
 
-BASE = ["--reference", "real.npz", "--experts", "mine=net.pt@16", "-n", "60", "--repeats", "2"]
+BASE = ["--reference", "real.npz", "--experts", "mine=net.onnx@16", "-n", "60", "--repeats", "2"]
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_two_sets_are_scored_and_compared(place, capsys):
     for name in ("good.npz", "bad.npy"):
         out = f"{name}.json"
@@ -46,14 +46,25 @@ def test_two_sets_are_scored_and_compared(place, capsys):
         evaluate.run(["good.npz", *BASE, "--out", "good.npz.json"])
     facts = json.loads((place / "good.npz.json").read_text())["facts"]
     assert facts["experts"]["mine@16"]["resolution"] == 16
+    assert facts["experts"]["mine@16"]["weights"] == sha256("net.onnx")
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore")  # torch now prefers other formats than TorchScript
+def test_torchscript_is_evaluated_only_if_it_is_trusted(place):
+    torch.jit.trace(Pooled(), torch.zeros(2, 3, 16, 16)).save("net.pt")
+    call = ["good.npz", *BASE, "--experts", "mine=net.pt@16", "--no-true-data"]
+    with pytest.raises(UserError, match="pass --trust"):
+        evaluate.run(call)
+    assert not (place / "scores.json").exists()
+    evaluate.run([*call, "--trust"])
+    assert (place / "scores.json").is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["gone", *BASE], "no such file or folder"),
-        (["good.npz", "--experts", "mine=net.pt@16"], "--reference DATA"),
+        (["good.npz", "--experts", "mine=net.onnx@16"], "--reference DATA"),
         (["good.npz", *BASE, "--reference", "nowhere"], "unknown data set"),
         (["good.npz", *BASE, "-n", "1"], "-n 1 is out of range|--n 1 is out of range"),
         (["good.npz", *BASE, "-n", "500"], "fewer than the 500"),
@@ -62,6 +73,7 @@ def test_two_sets_are_scored_and_compared(place, capsys):
         (["good.npz", *BASE, "--experts", "fid15"], "idvae experts fetch fid15"),
         (["good.npz", *BASE, "--metrics", "fid"], "unknown metric"),
         (["good.npz", *BASE, "--step", "3"], "belongs to a run"),
+        (["good.npz", *BASE, "--experts", "mine=net.pt"], "no such file"),
     ],
 )
 def test_mistakes_of_evaluate_are_told(place, arguments, words):

@@ -4,12 +4,147 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from onnx import TensorProto, helper
 
+from evaluate import onnx_files
 from evaluate.toys import Pooled, ToySplit, images, toy
 from idvae.errors import UserError
-from idvae.evaluate.experts import domain, fetch, names, open_expert, parse, status, weights
+from idvae.evaluate.experts import (
+    domain,
+    fetch,
+    names,
+    onnx_file,
+    open_expert,
+    parse,
+    status,
+    weights,
+)
 from idvae.evaluate.experts.own import CallableExpert
 from idvae.evaluate.experts.weights import WeightFile, load_state, sha256
+
+
+class Small(torch.nn.Module):
+    """A convolution, its means over space as features, five logits; pixels scaled inside."""
+
+    def __init__(self):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.convolution = torch.nn.Conv2d(3, 8, 3, stride=2, padding=1)
+            self.head = torch.nn.Linear(8, 5)
+
+    def forward(self, x):
+        features = torch.relu(self.convolution(x / 127.5 - 1)).mean((2, 3))
+        return features, self.head(features)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the exporter, about torch itself
+def test_an_onnx_export_gives_the_features_of_its_network(tmp_path):
+    pytest.importorskip("onnxscript")
+    network, path = Small().eval(), tmp_path / "net.onnx"
+    vary = torch.export.Dim.DYNAMIC
+    torch.onnx.export(
+        network,
+        (torch.zeros(2, 3, 16, 16),),
+        path,
+        dynamo=True,
+        dynamic_shapes=({0: vary, 2: vary, 3: vary},),
+        external_data=False,
+        verbose=False,
+    )
+    expert = open_expert(f"mine={path}@24")
+    pixels = images(40, 0)
+    with torch.no_grad():
+        features, logits = network(expert.prepare(torch.from_numpy(pixels)))
+    found = expert(pixels)
+    np.testing.assert_allclose(found.features, features.numpy(), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found.logits, logits.numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_an_onnx_file_is_an_expert_of_its_own_hash_and_the_same_every_time(tmp_path):
+    path = onnx_files.write(tmp_path / "net.onnx")
+    expert = open_expert(f"mine={path}@16")
+    assert (expert.name, expert.width) == ("mine@16", 27)
+    assert expert.facts["weights"] == sha256(path)
+    assert expert.facts["runtime"].startswith("onnxruntime ")
+    pixels = images(40, 0)
+    blocks = pixels[:, :15, :15].reshape(40, 3, 5, 3, 5, 3).mean((2, 4))  # rows, columns, channels
+    found = expert(pixels)
+    np.testing.assert_allclose(
+        found.features, blocks.transpose(0, 3, 1, 2).reshape(40, 27), rtol=1e-5
+    )
+    np.testing.assert_array_equal(found.logits, found.features[:, :10])
+    again = open_expert(f"mine={path}@16")(pixels)
+    np.testing.assert_array_equal(again.features, found.features)
+    native = open_expert(f"mine={path}")
+    assert native(images(3, size=32)).features.shape == (3, 6 * 6 * 3)
+    with pytest.raises(UserError, match=r"27 features for images \(16, 16\), and 108 for others"):
+        native(images(3))
+
+
+def test_an_onnx_session_computes_by_one_thread_and_deterministically():
+    import onnxruntime
+
+    options = onnx_file._options(onnxruntime)
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
+    assert options.use_deterministic_compute
+
+
+FEATURES = [("features", TensorProto.FLOAT)]
+ECHO = helper.make_node("Identity", ["x"], ["features"])
+SECOND = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"])
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (onnx_files.with_outside_weights("weights.bin"), "in other files, which are not read"),
+        (onnx_files.with_outside_weights("/etc/passwd"), "in other files, which are not read"),
+        (onnx_files.with_outside_weights_in_a_branch("w.bin"), "in other files"),
+        (onnx_files.with_foreign_operator(), "operator 'Shell' of 'acme'; only standard"),
+        (onnx_files.model(more_inputs=[SECOND]), r"takes 2 inputs \(x, y\)"),
+        (onnx_files.model(shape=("n", 1, "h", "w")), r"\(n, 1, h, w\); an expert takes"),
+        (onnx_files.model([ECHO], shape=("n", "h", "w"), outputs=FEATURES),
+         r"\(n, h, w\); an expert takes"),
+        (onnx_files.model([ECHO], kind=TensorProto.DOUBLE,
+                          outputs=[("features", TensorProto.DOUBLE)]), r"takes tensor\(double\)"),
+        (onnx_files.model(shape=(1, 3, "h", "w")), "a first dimension that varies"),
+        (onnx_files.model(shape=("n", 3, 32, 32)), r"say NAME=.*net\.onnx@32"),
+        (onnx_files.model(shape=("n", 3, 16, 32)), "experts see squares"),
+        (onnx_files.model([helper.make_node("Cast", ["x"], ["features"], to=TensorProto.INT64)],
+                          outputs=[("features", TensorProto.INT64)]),
+         r"answers tensor\(int64\); features are"),
+        (onnx_files.model([helper.make_node("ReduceMean", ["x"], ["features"])],
+                          outputs=FEATURES), r"answers \(1, 1, 1, 1\) for 32 images"),
+        (onnx_files.model([helper.make_node("Split", ["x"], ["a", "b", "c"], axis=1,
+                                            num_outputs=3)],
+                          outputs=[(n, TensorProto.FLOAT) for n in "abc"]), "answers 3 arrays"),
+        (onnx_files.model([helper.make_node("AveragePool", ["x"], ["features"],
+                                            kernel_shape=[40, 40])], outputs=FEATURES),
+         r"mine cannot take images \(32, 3, 16, 16\).*NAME=PATH@SIZE"),
+    ],
+)  # fmt: skip
+def test_onnx_files_that_are_no_experts_are_told_in_one_line(tmp_path, made, words):
+    path = onnx_files.write(tmp_path / "net.onnx", made)
+    with pytest.raises(UserError, match=words):
+        open_expert(f"mine={path}@16")
+
+
+def test_files_that_are_not_onnx_are_told(tmp_path, monkeypatch):
+    path = tmp_path / "net.onnx"
+    for content in (b"", b"nothing", b"ORTM" * 9):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="not an ONNX file that onnxruntime can run"):
+            open_expert(f"mine={path}")
+    with pytest.raises(UserError, match=r"gone\.onnx cannot be read"):
+        open_expert(f"mine={tmp_path / 'gone.onnx'}")
+    monkeypatch.setattr(onnx_file, "MAX_BYTES", 8)
+    with pytest.raises(UserError, match="36 bytes; an ONNX expert has at most 8"):
+        open_expert(f"mine={path}")
+    monkeypatch.setattr(onnx_file, "MAX_BYTES", 99)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(UserError, match=r"pip install 'idvae\[onnx\]'"):
+        open_expert(f"mine={path}")
 
 
 @pytest.fixture
@@ -20,8 +155,8 @@ def script(tmp_path):
     return tmp_path / "net.pt"
 
 
-def test_a_torchscript_file_is_an_expert(script):
-    expert = open_expert(f"mine={script}@16")
+def test_a_torchscript_file_that_is_trusted_is_an_expert(script):
+    expert = open_expert(f"mine={script}@16", trust=True)
     assert (expert.name, expert.width) == ("mine@16", 27)
     assert expert.facts["weights"] == sha256(script)
     pixels = images(40, 0)
@@ -32,37 +167,37 @@ def test_a_torchscript_file_is_an_expert(script):
     np.testing.assert_allclose(found.logits, logits.numpy())
 
 
-def test_an_onnx_file_is_an_expert_or_says_what_it_needs(tmp_path):
-    (tmp_path / "net.onnx").write_bytes(b"nothing")
-    try:
-        import onnxruntime  # noqa: F401
+class Writes(torch.nn.Module):
+    """Writes a file when it is opened, by an operator of TorchScript itself."""
 
-        words = "not an ONNX file"
-    except ImportError:
-        words = "pip install onnxruntime"
-    with pytest.raises(UserError, match=words):
-        open_expert(f"mine={tmp_path / 'net.onnx'}")
+    def __init__(self, place):
+        super().__init__()
+        self.place = place
+
+    @torch.jit.export
+    def __getstate__(self):
+        return (self.place, self.training)
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[str, bool]) -> None:
+        self.place = state[0]
+        self.training = state[1]
+        torch.save(torch.zeros(1), self.place)
+
+    def forward(self, x):
+        return x.mean((2, 3))
 
 
-def test_onnx_sessions_are_called_with_the_images(tmp_path, monkeypatch):
-    class Session:
-        def __init__(self, path, providers):
-            pass
-
-        def get_inputs(self):
-            return [type("Input", (), {"name": "pixels"})]
-
-        def run(self, outputs, feed):
-            assert outputs is None
-            return [feed["pixels"].mean((2, 3))]
-
-    runtime = type(sys)("onnxruntime")
-    runtime.InferenceSession = Session
-    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
-    (tmp_path / "net.onnx").write_bytes(b"weights")
-    expert = open_expert(f"mine={tmp_path / 'net.onnx'}")
-    pixels = images(3, 0)
-    np.testing.assert_allclose(expert(pixels).features, pixels.mean((1, 2)), rtol=1e-5)
+def test_torchscript_that_would_write_a_file_is_not_opened_unless_it_is_trusted(tmp_path):
+    victim, path = tmp_path / "victim", tmp_path / "net.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch now prefers other formats
+        torch.jit.script(Writes(str(victim))).save(path)
+    with pytest.raises(UserError, match=r"export it to ONNX .* or pass --trust"):
+        open_expert(f"mine={path}@16")
+    assert not victim.exists()
+    open_expert(f"mine={path}@16", trust=True)
+    assert victim.exists()  # the danger is real
 
 
 def test_a_callable_is_an_expert_that_is_told_apart_by_what_it_answers():
@@ -77,7 +212,7 @@ def test_a_callable_is_an_expert_that_is_told_apart_by_what_it_answers():
 def test_files_that_are_no_networks_are_told(tmp_path):
     (tmp_path / "net.pt").write_bytes(b"nothing")
     with pytest.raises(UserError, match="not a TorchScript file"):
-        open_expert(f"mine={tmp_path / 'net.pt'}")
+        open_expert(f"mine={tmp_path / 'net.pt'}", trust=True)
     with pytest.raises(UserError, match="no such file"):
         open_expert(f"mine={tmp_path / 'gone.pt'}")
 

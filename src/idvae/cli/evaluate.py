@@ -56,6 +56,7 @@ def run(argv: Sequence[str]) -> None:
             weights=weights,
             value_range=value_range,
             device=options.device,
+            trust=options.trust,
             true_data=real,
             announce=announce,
         )
@@ -78,7 +79,12 @@ def _parser() -> Parser:
     parser.add_argument(
         "--experts",
         default="lite0,lite1,lite2",
-        help="NAME, NAME@SIZE or NAME=FILE, joined by commas; see idvae experts list",
+        help="NAME, NAME@SIZE or NAME=FILE.onnx, joined by commas; see idvae experts list",
+    )
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="also take NAME=FILE.pt, TorchScript: a program that can do anything when opened",
     )
     parser.add_argument("--metrics", default=METRICS, help="joined by commas; also fd_infinity")
     parser.add_argument("-n", type=int, help="images a draw; 10,000 where there are as many")
@@ -224,7 +230,11 @@ def _reconstruction(
     opened = []
     if options.perceptual:
         opened = open_experts(
-            experts, weights=weights, checksum=prepared.checksum, device=options.device
+            experts,
+            weights=weights,
+            checksum=prepared.checksum,
+            device=options.device,
+            trust=options.trust,
         )
     report = announce("reconstructions", min(len(test), TEST_N))
 

@@ -30,7 +30,8 @@ def _list(argv: Sequence[str]) -> None:
         print(f"{name:<7} {experts.SUMMARIES[name]}  [{experts.status(name)}]")
     print(
         "\nAny of them runs at another size as NAME@SIZE, lite0@96 say. An expert of your own is "
-        "NAME=FILE,\na TorchScript or ONNX file that takes float images (N, 3, H, W) from 0 to 255."
+        "NAME=FILE.onnx,\nwhich takes float images (N, 3, H, W) from 0 to 255; TorchScript is "
+        "taken only with --trust."
     )
 
 

@@ -29,6 +29,9 @@ def run(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--expert", default="lite0@96", help="whose features tell whether the rest stayed"
     )
+    parser.add_argument(
+        "--trust", action="store_true", help="also take an --expert that is TorchScript, a program"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier judgement")
     options = parser.parse_args(argv)
     for name, least in (("n", 10), ("repeats", 1), ("classifier_steps", 1)):
@@ -52,7 +55,7 @@ def run(argv: Sequence[str]) -> None:
     prepared = api.data_of(model.run)
     expert = None
     if model.method.reconstructs:
-        (expert,) = open_experts([options.expert], device=options.device)
+        (expert,) = open_experts([options.expert], device=options.device, trust=options.trust)
     steps = options.classifier_steps
     with progress(steps, "training the classifier") as advance:
         judge = open_judge(

@@ -52,6 +52,7 @@ def evaluate(
     weights: Mapping[str, str] | None = None,
     value_range: Range | None = None,
     device: str = "cpu",
+    trust: bool = False,
     true_data: Any = True,
     announce: Announce = silent,
 ) -> Scores:
@@ -72,6 +73,7 @@ def evaluate(
         weights: paths of experts' weight files, by name.
         value_range: what black and white are in arrays of floats.
         device: where experts compute.
+        trust: open experts that are TorchScript files, which are programs.
         true_data: real images for the row of true data, disjoint from the reference; True takes
             those that a prepared set has left, False leaves the row out.
         announce: called with what is scored and how many images; gives a function that is called
@@ -95,6 +97,7 @@ def evaluate(
         weights=weights,
         checksum=checksum if isinstance(checksum, str) else None,
         device=device,
+        trust=trust,
     )
     n = _draw_size(n, source, reference)
     parts = source.parts(n, repeats)

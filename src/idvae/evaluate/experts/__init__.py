@@ -62,6 +62,7 @@ def open_expert(
     weights: Mapping[str, str] | None = None,
     checksum: str | None = None,
     device: str = "cpu",
+    trust: bool = False,
 ) -> Expert:
     """Open one expert.
 
@@ -70,16 +71,18 @@ def open_expert(
         weights: paths of weight files, by the name of the expert.
         checksum: of the reference data, which says which `domain` is meant.
         device: where it computes, such as "cpu" or "cuda".
+        trust: open TorchScript files, which are programs.
 
     Raises:
-        UserError: no such expert, or its weights are missing or are not the published ones.
+        UserError: no such expert, its weights are missing or are not the published ones, or it is
+            a file that would have to be trusted.
     """
     spec = parse(text)
     path = (weights or {}).get(spec.name)
     if spec.file is not None:
         from idvae.evaluate.experts.own import open_file
 
-        return open_file(spec.name, spec.file, spec.size, device)
+        return open_file(spec.name, spec.file, spec.size, device, trust)
     if spec.name.startswith("lite"):
         from idvae.evaluate.experts.lite import open_lite
 
@@ -103,6 +106,7 @@ def open_experts(
     weights: Mapping[str, str] | None = None,
     checksum: str | None = None,
     device: str = "cpu",
+    trust: bool = False,
 ) -> list[AnyExpert]:
     """Open several, in order; those that are open already are taken as they are.
 
@@ -114,7 +118,7 @@ def open_experts(
     if unused := sorted(given - asked):
         raise UserError(f"--weights {unused[0]}=…, but {unused[0]} is not among the experts")
     opened = [
-        open_expert(t, weights=weights, checksum=checksum, device=device)
+        open_expert(t, weights=weights, checksum=checksum, device=device, trust=trust)
         if isinstance(t, str)
         else t
         for t in texts

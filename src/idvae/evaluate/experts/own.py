@@ -1,4 +1,4 @@
-"""Experts of one's own: a TorchScript or ONNX file, or any Python callable.
+"""Experts of one's own: an ONNX file, a TorchScript file that is trusted, or a Python callable.
 
 A file is given float32 images (N, 3, H, W), RGB, 0 to 255, so that its preprocessing lives in it;
 it answers with features (N, d), or with features and logits.
@@ -17,26 +17,40 @@ import torch
 from torch import Tensor, nn
 
 from idvae.errors import UserError
+from idvae.evaluate.experts import onnx_file
 from idvae.evaluate.experts.expert import BATCH, Expert, Images, Output, exact, same_sizes
 from idvae.evaluate.experts.weights import sha256
 
 PROBE = 32  # side of the images that measure an expert's width when it has no size
 
 
-def open_file(name: str, path: str, size: int | None, device: str) -> Expert:
-    """An expert from a TorchScript file (.pt, .pth, .ts) or an .onnx file.
+def open_file(name: str, path: str, size: int | None, device: str, trust: bool = False) -> Expert:
+    """An expert from an .onnx file, or from a TorchScript file (.pt, .pth, .ts) that is trusted.
 
     Args:
         name: as in tables.
         path: the file.
         size: side that images are resized to; None leaves them as they are.
         device: where it computes; ONNX computes on the processor.
+        trust: open TorchScript, which is a program: it can write any file, even when opened.
 
     Raises:
-        UserError: no such file, not a network, or it does not answer with rows of features.
+        UserError: no such file, TorchScript without `trust`, not a network, or it does not answer
+            with rows of features.
     """
-    weights = sha256(path)
-    network = _open_onnx(path) if Path(path).suffix == ".onnx" else _open_script(path)
+    if Path(path).suffix == ".onnx":
+        content = onnx_file.read(Path(path))
+        network = _Answer(name, onnx_file.open_onnx(Path(path), content, size))
+        identity = {"weights": hashlib.sha256(content).hexdigest(), "runtime": onnx_file.runtime()}
+    else:
+        identity = {"weights": sha256(path)}
+        if not trust:
+            raise UserError(
+                f"{name}={path} is no .onnx file, and TorchScript is a program that can do "
+                "anything when it is opened: export it to ONNX (see docs/evaluation.md), or pass "
+                "--trust if you know where it is from"
+            )
+        network = _Answer(name, _open_script(path))
     return Expert(
         name if size is None else f"{name}@{size}",
         network,
@@ -45,7 +59,7 @@ def open_file(name: str, path: str, size: int | None, device: str) -> Expert:
         mean=0.0,
         scale=1.0,
         resize="bilinear, antialiased",
-        identity={"expert": name, "weights": weights},
+        identity={"expert": name, **identity},
         device=device,
     )
 
@@ -53,15 +67,35 @@ def open_file(name: str, path: str, size: int | None, device: str) -> Expert:
 class _Answer(nn.Module):
     """Brings what a foreign network answers into the form (features, logits or None)."""
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, name: str, network: Any) -> None:
         super().__init__()
-        self.network = network
+        self.name, self.network = name, network
+        self.width: int | None = None  # once measured
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        answer = self.network(x)
-        if isinstance(answer, Tensor):
-            answer = (answer,)
+        try:
+            answer = self.network(x)
+        except Exception as error:  # of torch's and of onnxruntime's own
+            raise UserError(
+                f"{self.name} cannot take images {tuple(x.shape)}: {str(error).strip()[-120:]}; "
+                "say another size with NAME=PATH@SIZE"
+            ) from error
+        answer = (answer,) if isinstance(answer, Tensor) else answer
+        if not isinstance(answer, tuple | list) or not all(isinstance(a, Tensor) for a in answer):
+            raise UserError(f"{self.name} answers no tensor; features are (N, d)")
+        if any(a.ndim < 2 or len(a) != len(x) for a in answer[:2]) or not answer:
+            shapes = ", ".join(str(tuple(a.shape)) for a in answer) or "nothing"
+            raise UserError(
+                f"{self.name} answers {shapes} for {len(x)} images; features are (N, d), and "
+                "logits (N, classes)"
+            )
         features = answer[0].flatten(1)
+        width = features.shape[1]
+        if width < 1 or (self.width is not None and width != self.width):
+            raise UserError(
+                f"{self.name} answers {width} features for images {tuple(x.shape[2:])}, and "
+                f"{self.width or 'some'} for others; say one size with NAME=PATH@SIZE"
+            )
         return features, answer[1] if len(answer) > 1 else None
 
 
@@ -69,45 +103,22 @@ def _open_script(path: str) -> nn.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch now prefers other formats
-            network = torch.jit.load(path, map_location="cpu")
+            return torch.jit.load(path, map_location="cpu")
     except (RuntimeError, ValueError) as error:
         raise UserError(
             f"{path} is not a TorchScript file; make one with torch.jit.trace(net, x).save(PATH)"
         ) from error
-    return _Answer(network)
 
 
-def _open_onnx(path: str) -> nn.Module:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise UserError(f"{path} needs onnxruntime: pip install onnxruntime") from error
-    try:
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has exceptions of its own, without a common base
-        raise UserError(f"{path} is not an ONNX file that onnxruntime can run") from error
-    entry = session.get_inputs()[0].name
-
-    def run(x: Tensor) -> tuple[Tensor, ...]:
-        array = np.ascontiguousarray(x.cpu().numpy())
-        return tuple(torch.from_numpy(np.asarray(a)) for a in session.run(None, {entry: array}))
-
-    return _Answer(run)
-
-
-def _width(name: str, network: nn.Module, size: int | None, device: str) -> int:
+def _width(name: str, network: _Answer, size: int | None, device: str) -> int:
+    """The number of features, once the network was seen to answer."""
     side = size or PROBE
     with exact():
-        try:
-            features, _ = network.eval()(torch.zeros(BATCH, 3, side, side, device=device))
-        except Exception as error:
-            raise UserError(
-                f"{name} cannot take images (N, 3, {side}, {side}): {str(error).strip()[-120:]}; "
-                "say another size with NAME=PATH@SIZE"
-            ) from error
-    if features.ndim != 2 or len(features) != BATCH:
-        raise UserError(f"{name} answers {tuple(features.shape)}; features are (N, d)")
-    return features.shape[1]
+        features, _ = network.eval()(torch.zeros(BATCH, 3, side, side, device=device))
+    if features.dtype not in (torch.float32, torch.float16, torch.bfloat16, torch.float64):
+        raise UserError(f"{name} answers {features.dtype}; features are float32 (N, d)")
+    network.width = features.shape[1]
+    return network.width
 
 
 class CallableExpert:
