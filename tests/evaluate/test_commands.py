@@ -105,6 +105,16 @@ def test_experts_are_listed_and_trained(tmp_path, monkeypatch, capsys):
     experts.run(["train", "digits", "--steps", "2", "--out", str(tmp_path / "d.safetensors")])
     assert "classes: " in capsys.readouterr().out
     assert (tmp_path / "d.safetensors").is_file()
-    for arguments in ([], ["fetch", "lite0"], ["train", "digits", "--steps", "0"]):
-        with pytest.raises(UserError):
+    again = ["train", "digits", "--steps", "1", "--out", str(tmp_path / "d.safetensors")]
+    for arguments, words in (
+        ([], "say list, fetch or train"),
+        (["fetch", "lite0"], "nothing to fetch"),
+        (["train", "digits", "--steps", "0"], "out of range"),
+        (again, "exists already"),
+        (["train", "digits", "--out", str(tmp_path / "d.pth")], r"written as FILE\.safetensors"),
+    ):
+        with pytest.raises(UserError, match=words):
             experts.run(arguments)
+    before = (tmp_path / "d.safetensors").read_bytes()
+    experts.run([*again, "--overwrite"])
+    assert (tmp_path / "d.safetensors").read_bytes() != before

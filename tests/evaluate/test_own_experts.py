@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from onnx import TensorProto, helper
+from safetensors.torch import save_file
 
 from evaluate import onnx_files
 from evaluate.toys import Pooled, ToySplit, images, toy
@@ -12,10 +13,12 @@ from idvae.errors import UserError
 from idvae.evaluate.experts import (
     domain,
     fetch,
+    lite,
     names,
     onnx_file,
     open_expert,
     parse,
+    resnet,
     status,
     weights,
 )
@@ -266,6 +269,30 @@ def test_fetch_keeps_only_what_was_verified(tmp_path, monkeypatch, own_cache):
         fetch("lite0")
 
 
+def test_a_hash_that_is_known_in_part_is_told_and_noted_in_full(tmp_path, capsys):
+    path = tmp_path / "net.pth"
+    path.write_bytes(b"published")
+    whole = sha256(path)
+    assert weights.verify(path, WeightFile("net.pth", whole)) == whole
+    assert capsys.readouterr().err == ""
+    assert weights.verify(path, WeightFile("net.pth", whole[:8])) == whole
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "only the first 8 digits (32 bits)" in told
+    assert whole in told
+    almost = whole[:8] + "0" * 56
+    with pytest.raises(UserError, match="is not the published"):
+        weights.verify(path, WeightFile("net.pth", almost))
+
+
+def test_published_files_are_pinned_by_all_digits_but_one():
+    files = {**domain_free_files(), **lite.FILES, "frd": resnet.FILE}
+    short = {name for name, file in files.items() if len(file.sha256) != 64}
+    assert short == {"fid16"}
+    for file in files.values():  # the digits in the name are the first of the hash
+        assert file.sha256.startswith(file.file.removesuffix(".pth").split("-")[-1])
+
+
 def domain_free_files():
     from idvae.evaluate.experts import inception
 
@@ -311,6 +338,23 @@ def test_the_domain_expert_learns_the_classes_and_is_found_by_the_data(own_cache
     assert expert.facts["weights"] == sha256(path)
     output = expert(images(5))
     assert (output.features.shape, output.logits.shape) == ((5, 256), (5, 2))
+
+
+def test_a_domain_expert_is_read_as_safetensors_alone_whatever_it_is_called(tmp_path):
+    domain.train(ToySplit(images(120)), tmp_path / "a.safetensors", checksum="x", steps=1)
+    (tmp_path / "a.safetensors").rename(tmp_path / "a.pth")
+    opened = open_expert("domain", weights={"domain": str(tmp_path / "a.pth")})
+    assert opened.facts["weights"] == sha256(tmp_path / "a.pth")
+    torch.save(domain.Domain(4).state_dict(), tmp_path / "b.pth")
+    torch.save({"head.bias": Touch(tmp_path / "touched")}, tmp_path / "c.pth")
+    (tmp_path / "d.safetensors").write_bytes(b"short")
+    for name in ("b.pth", "c.pth", "d.safetensors"):
+        with pytest.raises(UserError, match=r"no safetensors file.*idvae experts train DATA"):
+            open_expert("domain", weights={"domain": str(tmp_path / name)})
+    assert not (tmp_path / "touched").exists()
+    save_file({"head.bias": torch.tensor(1.0)}, tmp_path / "e.safetensors")
+    with pytest.raises(UserError, match="not an expert that idvae experts train wrote"):
+        open_expert("domain", weights={"domain": str(tmp_path / "e.safetensors")})
 
 
 def test_without_classes_it_learns_rotations(tmp_path):

@@ -9,7 +9,7 @@ from idvae.errors import UserError
 
 USAGE = """idvae experts list
        idvae experts fetch NAME...
-       idvae experts train DATA [--steps 2000] [--out FILE] [--overwrite]"""
+       idvae experts train DATA [--steps 2000] [--out FILE.safetensors] [--overwrite]"""
 
 
 def run(argv: Sequence[str]) -> None:
@@ -52,11 +52,15 @@ def _train(argv: Sequence[str]) -> None:
     parser.add_argument("--steps", type=int, default=2000, help="of 128 images")
     parser.add_argument("--seed", type=int, default=0, help="of the training")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
-    parser.add_argument("--out", metavar="FILE", help="where evaluate looks for it, if not given")
-    parser.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
+    parser.add_argument(
+        "--out", metavar="FILE.safetensors", help="where evaluate looks, if not given"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier expert")
     options = parser.parse_args(argv)
     if options.steps < 1:
         raise UserError(f"--steps {options.steps} is out of range; it is at least 1")
+    if options.out and Path(options.out).suffix != ".safetensors":
+        raise UserError(f"--out {options.out}: experts are written as FILE.safetensors")
 
     from idvae import data
     from idvae.evaluate.experts import domain

@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from idvae.errors import UserError
 from idvae.evaluate.experts.expert import Expert
-from idvae.evaluate.experts.weights import cache_folder, fit, load_state, sha256
+from idvae.evaluate.experts.weights import cache_folder, fit, sha256
 from idvae.files import atomic_file
 
 WIDTHS = (32, 64, 128, 256)
@@ -179,11 +181,24 @@ def _right(logits: Tensor, y: Tensor, task: str) -> Tensor:
 
 
 def _save(network: nn.Module, facts: dict[str, Any], path: Path) -> None:
-    from safetensors.torch import save_file
-
     state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
     with atomic_file(path) as temporary:
         save_file(state, temporary, {"idvae": json.dumps(facts)})
+
+
+def _load(file: Path) -> dict[str, Tensor]:
+    """The tensors that `train` wrote, whatever the file is called; nothing but safetensors."""
+    try:
+        state = load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise UserError(
+            f"{file} is no safetensors file, and nothing else is read as a domain expert: train it "
+            "again with idvae experts train DATA, or write its tensors with "
+            "safetensors.torch.save_file"
+        ) from error
+    if "head.bias" not in state or state["head.bias"].ndim != 1:
+        raise UserError(f"{file} is not an expert that idvae experts train wrote")
+    return state
 
 
 def open_domain(
@@ -206,9 +221,7 @@ def open_domain(
             if path is None
             else f"--weights domain={path}: no such file"
         )
-    state = load_state(file)
-    if "head.bias" not in state:
-        raise UserError(f"{file} is not an expert that idvae experts train wrote")
+    state = _load(file)
     network = Domain(len(state["head.bias"]))
     fit(network, state, file)
     return Expert(

@@ -21,13 +21,14 @@ WIDTH, SIZE = 2048, 299
 FILES = {
     "fid15": WeightFile(
         "pt_inception-2015-12-05-6726825d.pth",
-        "6726825d",
+        # All digits: github.com/snap-research/discoscene, models/inception_model.py.
+        "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
         "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
         "pt_inception-2015-12-05-6726825d.pth",
     ),
     "fid16": WeightFile(
         "tf_inception_v3-e0069de4.pth",
-        "e0069de4",
+        "e0069de4",  # the name's digits; nowhere were the other 56 found
         "https://github.com/huggingface/pytorch-image-models/releases/download/v0.1-weights/"
         "tf_inception_v3-e0069de4.pth",
     ),

@@ -15,7 +15,9 @@ from idvae.evaluate.experts.weights import WeightFile, fit, load_state, locate, 
 WIDTH, SIZE = 2048, 224
 FILE = WeightFile(
     "resnet50-0676ba61.pth",
-    "0676ba61",
+    # All digits: of the mirror huggingface.co/weleen/syncs, and the same in eight programs that
+    # pin the file of download.pytorch.org.
+    "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
     "https://download.pytorch.org/models/resnet50-0676ba61.pth",
 )
 # Of ImageNet's training images, on bytes.

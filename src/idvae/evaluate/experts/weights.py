@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from idvae.errors import UserError
@@ -25,7 +27,7 @@ class WeightFile:
 
     Attributes:
         file: its name.
-        sha256: of its content; all 64 digits, or as many as its name publishes.
+        sha256: of its content; all 64 digits, or as many as are known: those in its name.
         url: where `idvae experts fetch` gets it; "" where a package brings it.
     """
 
@@ -68,6 +70,8 @@ def locate(name: str, weights: WeightFile, path: str | os.PathLike[str] | None =
 def verify(path: Path, weights: WeightFile) -> str:
     """The sha256 of a file, all 64 digits, once it is found to be the published one.
 
+    Where fewer digits are known, it says so on standard error.
+
     Raises:
         UserError: it is another file.
     """
@@ -76,6 +80,12 @@ def verify(path: Path, weights: WeightFile) -> str:
         raise UserError(
             f"{path} is not the published {weights.file}: its sha256 begins with "
             f"{found[: len(weights.sha256)]}, not {weights.sha256}; get it again"
+        )
+    if (digits := len(weights.sha256)) < len(found):
+        print(
+            f"idvae: warning: {path}: only the first {digits} digits ({4 * digits} bits) of its "
+            f"sha256 were checked, no more are known; all of it is {found}, which scores note",
+            file=sys.stderr,
         )
     return found
 
@@ -117,15 +127,13 @@ def fetch(weights: WeightFile) -> Path:
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors file or of a checkpoint that holds tensors alone.
+    """The tensors of a .safetensors file or of a published checkpoint that holds tensors alone.
 
     Raises:
         UserError: damaged, or it holds anything else than tensors.
     """
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
             state = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
