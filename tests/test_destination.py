@@ -261,7 +261,8 @@ def test_scores_and_experts_never_replace_what_they_are_made_of(at_run, capsys):
     experts = ["experts", "train", "digits-16", "--steps", "1", "--out", "e.safetensors"]
     Path("e.safetensors").write_text("an expert of days")
     refuse(capsys, experts, "exists already")
-    experts[-1] = "sets/digits-16/images.npy"
+    experts[-1] = "sets/digits-16/e.safetensors"
+    Path(experts[-1]).write_text("part of the set")
     refuse(capsys, [*experts, "--overwrite"], "lies within")
 
 
