@@ -62,7 +62,7 @@ def test_all_of_the_comparison_is_written(capsys):
     assert "over 2 seeds: one training each (VAE); over 2 draws of one model (GAN" in text
     assert "IDVAE has no separate discriminator: " in text
     assert "Without reconstructions: GAN." in text
-    assert "No test is made: no pair has 3 seeds a side" in text
+    assert "No test is made: no two rows to compare have 3 seeds" in text
     counts = yaml.safe_load(Path("idvae-0/config.yaml").read_text())
     lines = Path("all/table.csv").read_text().splitlines()
     cost = 4 * 8 * counts["step_macs"]
@@ -92,6 +92,24 @@ def test_a_seed_whose_checkpoints_are_gone_is_stood_in_for():
     assert "Not in Table 2" not in Path("stand-in/table.md").read_text()
 
 
+def test_a_row_named_beforehand_is_tested(tmp_path):
+    places = []
+    for method, shift in (("idvae", 0.0), ("vae", 10.0), ("gan", 20.0)):
+        for seed in range(4):
+            places.append(tmp_path / f"{method}-{seed}")
+            entry(places[-1], method, seed, fds=(shift + seed, shift + seed + 1))
+    for name in ("vae", "VAE"):  # the method, or the row
+        out = tmp_path / f"against-{name}"
+        assert main(["compare", *map(str, places), "--out", str(out), "--against", name]) == 0
+        text = (out / "table.md").read_text()
+        assert "Is VAE better than the rest?" in text
+        assert "VAE is significantly better than GAN (p = 0.0286); significantly worse than" in text
+    assert main(["compare", *map(str, places), "--out", str(tmp_path / "best")]) == 0
+    text = (tmp_path / "best" / "table.md").read_text()
+    assert "Is the best better than the rest?" in text
+    assert "4 seeds a row: IDVAE is significantly better than VAE (p = 0.0286)" in text
+
+
 def test_scores_of_other_images_stand_beside_runs(tmp_path):
     entry(tmp_path / "r", error=3.0)
     scored("others", (1.0, 2.0)).save(tmp_path / "others.json")
@@ -115,12 +133,18 @@ def test_scores_of_other_images_stand_beside_runs(tmp_path):
         (["vae-0", "damaged"], "is damaged"),
         (["vae-0", "--metric", "fid"], "unknown metric"),
         (["vae-0", "--device", "abacus"], "abacus"),
+        (["vae-0", "gan-0", "--against", "vea"], "--against 'vea' is no row of runs; name one of"),
+        (["vae-0", "wide", "--against", "vae"], "means several rows; name one of 'VAE ("),
         ([], "RUN"),
     ],
 )
 def test_mistakes_are_told_in_one_line_and_leave_nothing(arguments, words, capsys, tmp_path):
     if not Path("elsewhere").exists():
         entry(Path("elsewhere"), "gan")
+        shutil.copytree("vae-1", "wide")
+        config = yaml.safe_load(Path("wide/config.yaml").read_text())
+        config["options"]["beta"] = 0.5
+        Path("wide/config.yaml").write_text(yaml.safe_dump(config))
         a_run(Path("unscored"))
         entry(Path("damaged"))
         Path("damaged/config.yaml").write_text("method: idvae")

@@ -43,7 +43,11 @@ def test_values_are_over_seeds(runs):
     assert "| IDVAE | 4 | 24.8 ± 0.5 | 24 | **87.5 ± 6.5** |" in text
     assert "| GAN | 4 | 21.5 ± 2.6 | 19 | 13.8 ± 4.8 |" in text
     # 8 choose 4 labellings, two of them as far apart.
-    assert "IDVAE is significantly better than GAN: 4 and 4 seeds, corrected p = 0.0286" in text
+    assert "4 seeds a row: IDVAE is significantly better than GAN (p = 0.0286)." in text
+    assert "all labellings are counted" in text
+    asked = markdown([one, other], "GAN")
+    assert "### Is GAN better than the rest?" in asked
+    assert "GAN is significantly worse than IDVAE (p = 0.0286)." in asked
 
 
 def test_sets_have_tables_of_their_own(runs):

@@ -36,7 +36,7 @@ def run(argv: Sequence[str]) -> None:
     out.check()
 
     if points := _runs_on_points(options.scores):
-        _compare_modes(points, out)
+        _compare_modes(points, out, options.against)
         return
 
     from idvae.report import reconstruction, rows, table, training
@@ -44,6 +44,7 @@ def run(argv: Sequence[str]) -> None:
     ignore = [name.strip() for name in options.ignore.split(",") if name.strip()]
     entries = [_entry(place) for place in options.scores]
     grouped = rows.rows_of(entries, ignore)
+    against = _against(options.against, [(r.name, r.method) for r in grouped if r.runs])
     made = table.table(grouped, options.metric)
     parts = [table.markdown(made), *(f"{line}\n" for line in training.remarks(grouped))]
     words = table.agreement_words(grouped, made)
@@ -53,7 +54,7 @@ def run(argv: Sequence[str]) -> None:
             figures = [folder / f"figure3.{ending}" for ending in ("png", "svg")]
             shown = reconstruction.save_figure(figures, grouped)
             parts += [measures, "![Reconstruction error](figure3.png)\n"] if shown else [measures]
-        parts.append(_significance(grouped, made))
+        parts.append(_significance(grouped, made, against))
         parts += _table2(folder / "table2.png", grouped, options.device)
         text = "\n".join(parts)
         (folder / "table.md").write_text(text, encoding="utf-8")
@@ -76,11 +77,12 @@ def _runs_on_points(places: Sequence[str]) -> list[tuple[Run, str]]:
     return [(run, methods.get(run.config["method"]).title) for run in runs]
 
 
-def _compare_modes(runs: Sequence[tuple[Run, str]], out: Destination) -> None:
+def _compare_modes(runs: Sequence[tuple[Run, str]], out: Destination, against: str | None) -> None:
     from idvae.report import modes
 
     rows = modes.modes_rows(runs)
-    text = modes.markdown(rows)
+    named = dict.fromkeys((title, run.config["method"]) for run, title in runs)
+    text = modes.markdown(rows, _against(against, list(named)))
     with out.folder() as folder:
         (folder / "table.md").write_text(text, encoding="utf-8")
         (folder / "table.csv").write_text(modes.as_csv(rows), encoding="utf-8")
@@ -102,6 +104,12 @@ def _parser() -> Parser:
         default="",
         metavar="FACTS",
         help="facts that may differ, joined by commas; data is the training data of runs",
+    )
+    parser.add_argument(
+        "--against",
+        metavar="METHOD",
+        help="test this row against each other one, if it was chosen before its scores were seen; "
+        "else the best is, which takes more seeds",
     )
     parser.add_argument("--device", default="cpu", help="where pictures are made: cpu, cuda or mps")
     parser.add_argument("--out", metavar="DIR", required=True, help="a folder for all of it")
@@ -133,10 +141,31 @@ def _csv(grouped: Sequence[Row]) -> str:
     return header + "".join(lines) + table.training_lines(tables[0])
 
 
-def _significance(grouped: Sequence[Row], made: Table) -> str:
-    """The best against the rest by each expert, and in the error of reconstructions."""
+def _against(asked: str | None, rows: Sequence[tuple[str, str | None]]) -> str | None:
+    """The name of the row that `--against` names by itself or by its method.
+
+    Args:
+        asked: the flag.
+        rows: names of rows of runs, and their methods.
+
+    Raises:
+        UserError: no row has that name or method, or several have the method.
+    """
+    if asked is None:
+        return None
+    found = [name for name, _ in rows if name == asked]
+    found = found or [name for name, method in rows if method == asked]
+    if len(found) != 1:
+        names = ", ".join(repr(name) for name in found or [name for name, _ in rows])
+        told = "is no row of runs" if not found else "means several rows"
+        raise UserError(f"--against {asked!r} {told}; name one of {names}")
+    return found[0]
+
+
+def _significance(grouped: Sequence[Row], made: Table, against: str | None) -> str:
+    """One row against the rest by each expert, and in the error of reconstructions."""
     from idvae.evaluate.scores import METRICS
-    from idvae.report.significance import against_the_best, in_words
+    from idvae.report.significance import compare, in_words
 
     title, less = METRICS[made.metric]
     runs = [row for row in grouped if row.runs]
@@ -144,13 +173,13 @@ def _significance(grouped: Sequence[Row], made: Table) -> str:
     for expert in made.experts:
         there = [row for row in runs if made.metric in row.scores.row.get(expert, {})]
         values = {r.name: _per_seed(r, r.scores.row[expert][made.metric]) for r in there}
-        found[f"{expert}, {title}"] = against_the_best(values, less)
+        found[f"{expert} ({title})"] = compare(values, less, against)
     errors = {}
     for row in runs:
         measured = (row.scores.reconstruction or {}).get("values", {}).get(ERROR)
         if measured:
             errors[row.name] = measured.get("values", [measured["mean"]])
-    found["squared error of reconstructions"] = against_the_best(errors)
+    found["squared error of reconstructions"] = compare(errors, True, against)
     return in_words(found)
 
 

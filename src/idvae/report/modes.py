@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from idvae.errors import UserError
 from idvae.evaluate.scores import Value
-from idvae.report.significance import against_the_best, in_words
+from idvae.report.significance import compare, in_words
 from idvae.runs import Run
 
 
@@ -87,8 +87,13 @@ def _found(run: Run) -> dict[str, int | float]:
         raise UserError(f"{file} is damaged: {error}") from error
 
 
-def markdown(rows: Sequence[ModesRow]) -> str:
-    """A table a set, and whether the best share of good samples is better than the rest."""
+def markdown(rows: Sequence[ModesRow], against: str | None = None) -> str:
+    """A table a set, and whether the best share of good samples is better than the rest.
+
+    Args:
+        rows: at least one.
+        against: the title of the method to compare with the others, in place of the best.
+    """
     parts = []
     for data in dict.fromkeys(row.data for row in rows):
         mine = [row for row in rows if row.data == data]
@@ -107,8 +112,8 @@ def markdown(rows: Sequence[ModesRow]) -> str:
             covered = _cell(row.covered, 1.0)
             lines.append(f"| {row.method} | {seeds} | {covered} | {least} | {bold} |")
         values = {row.method: row.good.values for row in mine}
-        tests = in_words({"share of good samples": against_the_best(values, False)})
-        parts.append("\n".join(lines) + "\n\n" + tests.replace("## Is", "### Is"))
+        tests = {"share of good samples": compare(values, False, against)}
+        parts.append("\n".join(lines) + "\n\n" + in_words(tests, "###"))
     note = (
         "A sample is good within 3σ of its nearest mode; a mode is covered by one good sample; "
         "mean ± standard deviation over seeds.\n"

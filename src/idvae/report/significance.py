@@ -1,67 +1,191 @@
-"""Is the best better than the rest? Permutation tests over training runs, Holm's correction.
+"""Is the best better than each of the rest, or one row better than others? Over training runs.
 
-No distribution is assumed: under the null hypothesis the runs of two methods could bear each
-other's labels, so the difference of means is compared with that of every other labelling.
+Whoever picks the best row and then tests it has picked its luck too, so its tests are those of all
+pairs of rows that could have come first. A closed test (Marcus, Peritz and Gabriel 1976) holds its
+level for all of them at once, also where some rows are alike and others are not, and so for
+whichever pairs are looked at afterwards: two rows are told apart only where every hypothesis under
+which they are alike is rejected. Such a hypothesis divides the rows into sets of rows that are
+alike (Begun and Gabriel 1981). Each set is tested by relabelling its own runs (Petrondas and
+Gabriel 1983, "Multiple comparisons by rerandomization tests"), with the largest difference of two
+means as statistic; of the sets of one division the smallest p counts, times their number
+(Bonferroni).
+
+A row that was fixed before the runs were seen leaves fewer hypotheses: each says of some of the
+others that they are like it, which is one set.
+
+"Alike" means one distribution of values. Where rows have one mean but unequal deviations, the
+level is only about kept; docs/evaluation.md has figures. Seeds that rows share bind their values
+together, which makes differences smaller and the tests more careful.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations, islice
-from math import comb
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations, count
+from math import inf
 
-import numpy as np
+from idvae.report.permutation import LABELLINGS, SEED, least_p, permutation_test
 
-LEAST = 3  # seeds a side, below which no test is made
+LEAST = 3  # seeds a row, below which it is left out
 LEVEL = 0.05
-EXACT = 200_000  # labellings that are all looked at; above, as many are drawn
-BLOCK = 20_000
+MOST = 10  # rows: all sets of them are tested; more are told apart by Holm over pairs
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The best against one of the rest.
+    """A row against another.
 
     Attributes:
-        best, other: names.
-        n: seeds of each.
-        p: two-sided, as tested; None where no test is made.
-        corrected: by Holm, over the tests of one expert.
+        other: its name.
+        better: whether the row compared is the better one by its mean.
+        p: two-sided, corrected for all pairs that were or could have been looked at.
     """
 
-    best: str
     other: str
-    n: tuple[int, int]
-    p: float | None = None
-    corrected: float | None = None
+    better: bool
+    p: float
 
 
-def permutation_test(a: Sequence[float], b: Sequence[float]) -> float:
-    """Two-sided p of the difference of means, over all ways to deal the values to two sides.
+@dataclass(frozen=True)
+class Compared:
+    """One row against the rest, in one measure.
 
-    Where there are more than EXACT ways, that many are drawn, always the same ones.
+    Attributes:
+        row: the best of those with enough runs, or the one that was asked for; None where fewer
+            than two rows can be tested.
+        first: the best of those with enough runs.
+        asked: whether the row was fixed before.
+        pairs: of each other row with enough runs, in order.
+        seeds: runs of each row that is tested.
+        left_out: rows with too few runs, and how many they have.
+        exact: whether all labellings were counted.
+    """
+
+    row: str | None
+    asked: bool
+    first: str = ""
+    pairs: tuple[Pair, ...] = ()
+    seeds: tuple[int, ...] = ()
+    left_out: tuple[tuple[str, int], ...] = ()
+    exact: bool = True
+
+    @property
+    def least(self) -> float:
+        """A bound that no p can fall below, from the numbers of runs alone."""
+        if self.asked:
+            return self._times * min(least_p(self.seeds[0], n) for n in self.seeds[1:])
+        return self._times * least_p(*sorted(self.seeds)[-2:])
+
+    @property
+    def needed(self) -> int:
+        """The fewest runs a row with which a p could be significant."""
+        return next(n for n in count(LEAST) if self._times * least_p(n, n) <= LEVEL)
+
+    @property
+    def _times(self) -> int:
+        """By what the smallest p of two rows is multiplied at least."""
+        rows = len(self.seeds)
+        if self.asked:
+            return 1 if rows <= MOST else rows - 1
+        return rows // 2 if rows <= MOST else rows * (rows - 1) // 2
+
+
+def compare(
+    values: Mapping[str, Sequence[float]],
+    less_is_better: bool = True,
+    against: str | None = None,
+    labellings: int = LABELLINGS,
+) -> Compared:
+    """Compare a row with each of the others; over all of them the level is held.
 
     Args:
-        a, b: at least one value each.
+        values: row → one finite value a training run.
+        less_is_better: what best is.
+        against: the row to compare, chosen before the values were seen; by default the best.
+        labellings: as many as a permutation test counts at most.
     """
-    values = np.array([*a, *b], float)
-    values -= values.mean()  # then the sum of one side alone says how far the means are apart
-    seen = abs(values[: len(a)].sum()) - 1e-12 * abs(values).sum()  # ties count as far too
-    ways = comb(len(values), len(a))
-    if ways > EXACT:
-        order = np.random.default_rng(0).random((EXACT, len(values))).argsort(1)[:, : len(a)]
-        return float(1 + (abs(values[order].sum(1)) >= seen).sum()) / (1 + EXACT)
-    splits = combinations(range(len(values)), len(a))
-    as_far = 0
-    while block := list(islice(splits, BLOCK)):
-        as_far += int((abs(values[np.array(block)].sum(1)) >= seen).sum())
-    return as_far / ways
+    enough = {name: found for name, found in values.items() if len(found) >= LEAST}
+    few = tuple((name, len(found)) for name, found in values.items() if name not in enough)
+    if len(enough) < 2 or (against is not None and against not in enough):
+        return Compared(None, against is not None, left_out=few)
+    means = {name: sum(found) / len(found) for name, found in enough.items()}
+    sign = 1 if less_is_better else -1
+    first = min(enough, key=lambda name: sign * means[name])
+    row = first if against is None else against
+    others = [name for name in enough if name != row]
+    groups = [enough[name] for name in (row, *others)]
+    exact = True
+
+    @cache
+    def p_of(members: frozenset[int]) -> float:
+        nonlocal exact
+        found = permutation_test([groups[i] for i in sorted(members)], labellings)
+        exact = exact and found.exact
+        return found.p
+
+    many = len(groups) > MOST
+    if against is None:
+        p = _holm_of_pairs(p_of, len(groups)) if many else closed(p_of, len(groups))
+    else:
+        p = _holm_against(p_of, len(groups)) if many else closed_against(p_of, len(groups))
+    pairs = tuple(
+        Pair(name, sign * means[row] < sign * means[name], corrected)
+        for name, corrected in zip(others, p, strict=True)
+    )
+    seeds = tuple(map(len, groups))
+    return Compared(row, against is not None, first, pairs, seeds, few, exact)
 
 
-def least_p(n: int, m: int) -> float:
-    """The smallest p that n and m values can give."""
-    return (2 if n == m else 1) / comb(n + m, n)
+def closed(p_of: Callable[[frozenset[int]], float], rows: int) -> list[float]:
+    """Corrected p of row 0 against rows 1, 2, …, where any row could have been picked as row 0.
+
+    Args:
+        p_of: the p of the hypothesis that the rows of a set, two at least, are alike.
+        rows: how many there are.
+    """
+
+    @cache
+    def hardest(rest: frozenset[int], sets: int) -> float:
+        """The smallest p in that division of the rest into so many sets where it is largest."""
+        if not sets:
+            return inf
+        if len(rest) < 2 * sets:
+            return 0.0
+        first, *others = sorted(rest)
+        alone = hardest(rest - {first}, sets)
+        joined = (
+            min(p_of(one), hardest(rest - one, sets - 1))
+            for size in range(1, len(others) + 1)
+            for chosen in combinations(others, size)
+            if (one := frozenset((first, *chosen)))
+        )
+        return max(alone, *joined)
+
+    corrected = [0.0] * rows
+    for size in range(1, rows):
+        for chosen in combinations(range(1, rows), size):
+            together = frozenset((0, *chosen))
+            rest = frozenset(range(rows)) - together
+            p = max(
+                (1 + sets) * min(p_of(together), hardest(rest, sets))
+                for sets in range(len(rest) // 2 + 1)
+            )
+            for other in chosen:
+                corrected[other] = max(corrected[other], min(1.0, p))
+    return corrected[1:]
+
+
+def closed_against(p_of: Callable[[frozenset[int]], float], rows: int) -> list[float]:
+    """Corrected p of row 0, which was fixed before, against rows 1, 2, …; as `closed`."""
+    corrected = [0.0] * rows
+    for size in range(1, rows):
+        for chosen in combinations(range(1, rows), size):
+            p = p_of(frozenset((0, *chosen)))
+            for other in chosen:
+                corrected[other] = max(corrected[other], p)
+    return corrected[1:]
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -74,76 +198,101 @@ def holm(p: Sequence[float]) -> list[float]:
     return corrected
 
 
-def against_the_best(
-    values: Mapping[str, Sequence[float]], less_is_better: bool = True
-) -> list[Pair]:
-    """Compare the row of the best mean with each other row.
+def _holm_of_pairs(p_of: Callable[[frozenset[int]], float], rows: int) -> list[float]:
+    """Row 0 against each other one; all pairs of rows are counted, for it was picked."""
+    return holm([p_of(frozenset(pair)) for pair in combinations(range(rows), 2)])[: rows - 1]
 
-    Where that row has too few runs for a test, the best of those with enough is compared too.
+
+def _holm_against(p_of: Callable[[frozenset[int]], float], rows: int) -> list[float]:
+    return holm([p_of(frozenset((0, other))) for other in range(1, rows)])
+
+
+def in_words(found: Mapping[str, Compared], heading: str = "##") -> str:
+    """The tests as Markdown.
 
     Args:
-        values: row → one value a training run.
-        less_is_better: what best is.
+        found: by measure; all of the best row, or all of one that was asked for.
+        heading: the marks before the title.
     """
-    enough = {name: found for name, found in values.items() if len(found) >= LEAST}
-    pairs = _pairs(values, less_is_better)
-    if pairs and pairs[0].best not in enough:
-        pairs += _pairs(enough, less_is_better)
-    tested = [i for i, pair in enumerate(pairs) if min(pair.n) >= LEAST]
-    p = [permutation_test(values[pairs[i].best], values[pairs[i].other]) for i in tested]
-    for i, raw, corrected in zip(tested, p, holm(p), strict=True):
-        pairs[i] = replace(pairs[i], p=raw, corrected=corrected)
-    return pairs
-
-
-def _pairs(values: Mapping[str, Sequence[float]], less_is_better: bool) -> list[Pair]:
-    if len(values) < 2:
-        return []
-    choose = min if less_is_better else max
-    best = choose(values, key=lambda name: sum(values[name]) / len(values[name]))
-    return [
-        Pair(best, name, (len(values[best]), len(found)))
-        for name, found in values.items()
-        if name != best
-    ]
-
-
-def in_words(found: Mapping[str, Sequence[Pair]]) -> str:
-    """The tests as Markdown, one list for each measure that names pairs."""
-    lines = ["## Is the best better than the rest?", ""]
-    pairs = [pair for part in found.values() for pair in part]
-    if not pairs:
-        return "\n".join([*lines, "There are no two rows to compare."]) + "\n"
-    if all(pair.p is None for pair in pairs):
+    tested = {by: one for by, one in found.items() if one.row is not None}
+    asked = next((one.row for one in tested.values() if one.asked), None)
+    lines = [f"{heading} Is {asked or 'the best'} better than the rest?", ""]
+    if not tested:
         lines.append(
-            f"No test is made: no pair has {LEAST} seeds a side or more, and fewer say nothing of "
-            "how far trainings of one method differ. Train and score more seeds of each."
+            f"No test is made: no two rows to compare have {LEAST} seeds or more, and fewer say "
+            "nothing of how far trainings of one method differ. Train and score more seeds of each."
+            if any(one.left_out for one in found.values())
+            else "There are no two rows to compare."
         )
         return "\n".join(lines) + "\n"
-    lines += [
-        "Exact two-sided permutation test of the difference of means over training runs; p is "
-        "corrected by Holm for the comparisons of the best with the rest in one list; significant "
-        f"is p ≤ {LEVEL}.",
-    ]
-    for by, part in found.items():
-        if part:
-            lines += ["", f"By {by}:", "", *(f"- {_sentence(pair)}" for pair in part)]
+    hopeless = {by: one for by, one in tested.items() if one.least > LEVEL}
+    told = {by: one for by, one in tested.items() if by not in hopeless}
+    if told:
+        lines += [_how(list(told.values())), ""]
+        lines += [f"- By {by}, {_sentence(one)}" for by, one in told.items()]
+    if told and hopeless:
+        lines.append("")
+    if hopeless:
+        lines.append(_too_few(hopeless))
+    if left_out := dict(pair for one in found.values() for pair in one.left_out):
+        names = ", ".join(f"{name} ({n})" for name, n in left_out.items())
+        lines += ["", f"Not tested, with fewer than {LEAST} seeds: {names}."]
     return "\n".join(lines) + "\n"
 
 
-def _sentence(pair: Pair) -> str:
-    n, m = pair.n
-    seeds = f"{n} and {m} seeds"  # in the order of the names
-    if pair.p is None:
-        return (
-            f"{pair.best} is ahead of {pair.other}; no test is made, {seeds} are fewer than "
-            f"{LEAST} a side."
+def _how(found: Sequence[Compared]) -> str:
+    counted = "all labellings are counted, so p is exact"
+    if not all(one.exact for one in found):
+        counted = (
+            f"where there are more than {LABELLINGS:,} labellings, that many are drawn with seed "
+            f"{SEED}"
         )
-    corrected = f"corrected p = {pair.corrected:.3g} ({pair.p:.3g} alone)"
-    if pair.corrected <= LEVEL:
-        return f"{pair.best} is significantly better than {pair.other}: {seeds}, {corrected}."
-    reason = ""
-    if least_p(n, m) > LEVEL:
-        reason = f" With so few seeds p cannot fall below {least_p(n, m):.2g}: train more."
-    ahead = f"{pair.best} is ahead of {pair.other}, but not significantly"
-    return f"{ahead}: {seeds}, {corrected}.{reason}"
+    why = "the row was named" if found[0].asked else "the best was picked from these runs"
+    way = "closed testing" if max(len(one.seeds) for one in found) <= MOST else "Holm over pairs"
+    return (
+        f"Two-sided permutation tests of the differences of means over training runs; {counted}. "
+        f"p is corrected by {way}, as {why}; significant is p ≤ {LEVEL}."
+    )
+
+
+def _sentence(one: Compared) -> str:
+    sides = (
+        ("significantly better than", True, True, ""),
+        ("significantly worse than", False, True, ""),
+        ("ahead of", True, False, ", but not significantly"),
+        ("behind", False, False, ", but not significantly"),
+    )
+    parts = []
+    for how, better, significant, but in sides:
+        names = [
+            f"{pair.other} (p = {pair.p:.3g})"
+            for pair in one.pairs
+            if pair.better == better and (pair.p <= LEVEL) == significant
+        ]
+        if names:
+            parts.append(f"{how} {_listed(names)}{but}")
+    return f"{_seeds([one])}: {one.row} is {'; '.join(parts)}."
+
+
+def _too_few(hopeless: Mapping[str, Compared]) -> str:
+    """What would be needed, where no p can fall to the level; and who is ahead all the same."""
+    found = list(hopeless.values())
+    by_row: dict[str, list[str]] = {}
+    for by, one in hopeless.items():
+        by_row.setdefault(one.first, []).append(by)
+    ahead = "; ".join(f"{row} by {_listed(measures)}" for row, measures in by_row.items())
+    return (
+        f"No difference can be significant by {_listed(list(hopeless))}: with {_seeds(found)} "
+        f"p cannot fall below {min(one.least for one in found):.3g}, and it takes at least "
+        f"{max(one.needed for one in found)} seeds a row. In front: {ahead}."
+    )
+
+
+def _seeds(found: Sequence[Compared]) -> str:
+    numbers = {n for one in found for n in one.seeds}
+    least, most = min(numbers), max(numbers)
+    return f"{least} seeds a row" if least == most else f"{least} to {most} seeds a row"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
