@@ -98,6 +98,22 @@ def test_a_run_made_with_other_options_is_not_taken_for_this_one(plan, tmp_path)
         jobs(Plan.read(plan()), out)
 
 
+def test_an_option_of_none_is_not_one_of_0(plan, tmp_path):
+    out = tmp_path / "out"
+    none, zero = ({"alpha-gan": {"lambda_dec": value}} for value in (None, 0.0))
+    sweep(Plan.read(plan(methods=none)), out)
+    with pytest.raises(UserError, match="was made with other lambda_dec than the plan's"):
+        jobs(Plan.read(plan(methods=zero)), out)
+    config = out / "gaussians-ring" / "alpha-gan-seed0" / "config.yaml"
+    older = yaml.safe_load(config.read_text())
+    for name in ("lambda_dec", "clip"):  # as a version wrote it that did not have them
+        del older["options"][name]
+    config.write_text(yaml.safe_dump(older))
+    assert len(jobs(Plan.read(plan(methods=none)), out)) == 1
+    with pytest.raises(UserError, match="other lambda_dec"):
+        jobs(Plan.read(plan(methods=zero)), out)
+
+
 def test_the_fair_preset_is_one_for_all(plan):
     data.prepare("digits", size=16, n=60)
     file = plan(methods=["vae", "gan", "idvae"], data=["digits-16"], config="fair", options=None)
@@ -113,7 +129,9 @@ def test_the_fair_preset_is_one_for_all(plan):
         ({"methods": ["vea"]}, "did you mean vae"),
         ({"methods": None}, "methods is missing"),
         ({"data": ["digit"]}, "did you mean digits"),
-        ({"seeds": [-1]}, "seeds are whole numbers"),
+        ({"seeds": [-1]}, "the seed -1 is out of range"),
+        ({"seeds": [2**63]}, "the seed 9223372036854775808 is out of range"),
+        ({"seeds": []}, "seeds are whole numbers"),
         ({"seeds": [1, 1]}, "named twice"),
         ({"seeds": 3}, "seeds cannot be 3"),
         ({"sedes": [1]}, "unknown key 'sedes'"),

@@ -22,6 +22,7 @@ from idvae import methods
 from idvae.devices import PRECISIONS
 from idvae.errors import UserError
 from idvae.networks import NetworkConfig
+from idvae.seeds import checked_seed
 
 
 @dataclass
@@ -83,8 +84,9 @@ class TrainConfig:
         """Raise UserError where a value is out of range or names a group that is not there."""
         for name in ("steps", "batch_size", "log_every", "save_every", "keep"):
             self._at_least(name, 1)
-        for name in ("seed", "threads", "clip", "grid_every"):
+        for name in ("threads", "clip", "grid_every"):
             self._at_least(name, 0)
+        checked_seed(self.seed)
         if not 0 <= self.ema < 1:
             raise UserError(f"--ema {self.ema} is out of range; it is at least 0 and below 1")
         if not 0 <= self.lr_final <= 1:
@@ -129,6 +131,18 @@ class Settings:
         parts = (self.method_config, self.networks, self.train)
         flat = {k.rstrip("_"): v for part in parts for k, v in asdict(part).items()}
         return {k: _plain(v) for k, v in flat.items()}
+
+
+def completed(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The flat options of a run, with the defaults of those that it does not say.
+
+    A later version may have brought an option; its default does what was done before.
+
+    Raises:
+        UserError: an unknown method.
+    """
+    default = Settings(method, methods.get(method).Config(), NetworkConfig(), TrainConfig())
+    return {**default.options(), **options}
 
 
 def _plain(value: Any) -> Any:

@@ -28,6 +28,7 @@ from idvae import api, checkpoints, methods, settings
 from idvae.errors import UserError
 from idvae.loop import build_method, data_shape
 from idvae.runs import Run
+from idvae.seeds import checked_seed
 from idvae.settings import Settings
 from idvae.signals import stop_signals
 
@@ -73,8 +74,9 @@ class Plan:
             if key in values and not isinstance(values[key], wanted):
                 raise UserError(f"{path}: {key} cannot be {values[key]!r}")
         plan = cls(**values)
-        if not all(type(seed) is int and seed >= 0 for seed in plan.seeds) or not plan.seeds:
-            raise UserError(f"{path}: seeds are whole numbers from 0, not {plan.seeds}")
+        if not plan.seeds:
+            raise UserError(f"{path}: seeds are whole numbers from 0, and there is none")
+        plan.seeds = [checked_seed(seed, f"{path}: the seed") for seed in plan.seeds]
         if len(set(plan.seeds)) < len(plan.seeds) or len(set(plan.data)) < len(plan.data):
             raise UserError(f"{path}: a seed or a data set is named twice")
         for name in plan.methods:
@@ -156,11 +158,11 @@ def _check_same(job: Job, checksum: str) -> None:
     if job.reached is None:
         return
     run = Run.open(job.path)
-    asked, there = job.settings.options(), dict(run.config["options"])
+    asked = job.settings.options()
+    there = settings.completed(job.method, run.config["options"])
     for name in ("steps", "device", "threads", "log_every", "grid_every", "save_every", "keep"):
         asked.pop(name)
-    # What is off may also be absent: a later version brought the option.
-    differing = [name for name in asked if (asked[name] or None) != (there.get(name) or None)]
+    differing = [name for name in asked if asked[name] != there.get(name)]
     if run.config["data"]["checksum"] != checksum:
         differing.append("data")
     if differing:

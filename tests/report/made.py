@@ -14,7 +14,7 @@ OPTIONS = {
     "device": "cpu",
     "threads": 1,
 }
-TITLES = {"idvae": "IDVAE", "vae": "VAE", "vae-gan": "VAE-GAN", "gan": "GAN"}
+TITLES = {"idvae": "IDVAE", "vae": "VAE", "vae-gan": "VAE-GAN", "gan": "GAN", "alpha-gan": "α-GAN"}
 
 
 def value(*values):

@@ -60,6 +60,19 @@ def test_an_option_that_is_not_set_may_be_absent(tmp_path):
     assert [row.seeds for row in rows_of(made)] == [(0, 1)]
 
 
+def test_an_option_that_is_absent_has_its_default(tmp_path):
+    """α-GAN's λ of the decoder: None takes the other λ, 0 has no reconstruction in its loss."""
+    made = [
+        entry(tmp_path / "absent", "alpha-gan"),
+        entry(tmp_path / "none", "alpha-gan", seed=1, lambda_dec=None),
+        entry(tmp_path / "zero", "alpha-gan", lambda_dec=0.0),
+        entry(tmp_path / "default", "alpha-gan", seed=2, **{"lambda": 10.0}),
+    ]
+    rows = rows_of(made)
+    assert [row.seeds for row in rows] == [(0, 1, 2), (0,)]
+    assert [row.name for row in rows] == ["α-GAN (lambda_dec None)", "α-GAN (lambda_dec 0.0)"]
+
+
 def test_a_metric_that_a_seed_lacks_is_left_out(tmp_path):
     a, b = entry(tmp_path / "a"), entry(tmp_path / "b", seed=1)
     del b.scores.row["b"]

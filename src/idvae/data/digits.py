@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from idvae.data.resize import resize_all
-from idvae.data.source import BY_INDEX, Batch, Plan, Request, at_most, by_index, missing
+from idvae.data.source import BY_CLASS, Batch, Plan, Request, at_most, by_class, missing
 
 name = "digits"
 summary = "1,797 real handwritten digits of 8×8 (scikit-learn), 10 classes; no download"
@@ -26,7 +26,7 @@ def plan(request: Request) -> Plan:
     # Their ink has 17 levels, 0 to 16.
     images = np.round(bunch.images * (255 / 16)).astype(np.uint8)
     labels = bunch.target.astype(np.int64)
-    splits = at_most(by_index(len(images)), request.n, name)
+    splits = at_most(by_class(labels), request.n, name)
 
     def batches() -> Iterator[Batch]:
         for split, rows in splits.items():
@@ -36,7 +36,7 @@ def plan(request: Request) -> Plan:
     facts = {
         "channels": 1,
         "crop": f"whole 8×8 image, bicubic to {request.size}",
-        "split_rule": BY_INDEX,
+        "split_rule": BY_CLASS,
         "classes": [str(digit) for digit in range(10)],
     }
     return Plan(facts, batches())

@@ -96,6 +96,19 @@ def by_index(n: int) -> dict[str, np.ndarray]:
 BY_INDEX = "index mod 10: 0 to 7 train, 8 validation, 9 test"
 
 
+def by_class(labels: np.ndarray) -> dict[str, np.ndarray]:
+    """The same rule within each class, for sets too small to leave its shares to the order."""
+    rank = np.empty(len(labels), np.int64)
+    for label in np.unique(labels):
+        members = labels == label
+        rank[members] = np.arange(members.sum())
+    rows = np.arange(len(labels))
+    return {name: rows[np.isin(rank, part)] for name, part in by_index(int(rank.max()) + 1).items()}
+
+
+BY_CLASS = "rank within the class mod 10: 0 to 7 train, 8 validation, 9 test"
+
+
 def in_batches(indices: np.ndarray, size: int = 1000) -> Iterator[np.ndarray]:
     """Parts of an index array, in order."""
     for first in range(0, len(indices), size):

@@ -104,9 +104,10 @@ def differing(rows: Sequence[Row], options: Iterable[str] = BUDGET) -> dict[str,
 
 
 def _made(run: Run) -> dict[str, Any]:
-    """What makes a run, apart from its seed; an option that is off may also be absent, as one is
-    that a later version brought."""
-    options = {k: v for k, v in run.config["options"].items() if v}
+    """What makes a run, apart from its seed."""
+    from idvae.settings import completed  # imports torch, which tables of scores do not need
+
+    options = completed(run.config["method"], run.config["options"])
     kept = {name: options[name] for name in sorted(options) if name not in FREE}
     return {**kept, "data": run.config["data"].get("checksum")}
 
