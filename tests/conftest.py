@@ -4,6 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples each time, and no limit that a busy machine could break.
+settings.register_profile("idvae", derandomize=True, database=None, deadline=None, max_examples=50)
+settings.load_profile("idvae")
 
 sys.path.insert(0, str(Path(__file__).parent))
 

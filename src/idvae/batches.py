@@ -13,16 +13,22 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from idvae.seeds import CONDITIONS, FLIP, INITIAL, NOISE, ORDER, SAMPLES, seed_for
+
+__all__ = [
+    "CONDITIONS",
+    "FLIP",
+    "INITIAL",
+    "NOISE",
+    "ORDER",
+    "SAMPLES",
+    "generator_for",
+    "indices",
+    "prefetched",
+    "seed_for",
+]
+
 T = TypeVar("T")
-
-# Streams of randomness that must never coincide.
-ORDER, NOISE, FLIP, INITIAL, SAMPLES, CONDITIONS = range(6)
-
-
-def seed_for(seed: int, stream: int, *position: int) -> int:
-    """A 63-bit seed for one stream of randomness at one position, independent of all others."""
-    state = np.random.SeedSequence([seed, stream, *position]).generate_state(1, np.uint64)
-    return int(state[0] >> np.uint64(1))
 
 
 def generator_for(seed: int, stream: int, *position: int) -> torch.Generator:

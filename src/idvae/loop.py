@@ -24,6 +24,7 @@ from idvae.means import Means
 from idvae.methods.method import Method
 from idvae.networks import BatchNorm, DataShape, Networks
 from idvae.runs import Run
+from idvae.seeds import checked_seed
 from idvae.settings import Settings
 from idvae.signals import stop_signals
 
@@ -333,7 +334,7 @@ class Trainer:
 def build_method(settings: Settings, shape: DataShape, seed: int) -> Method:
     """The method with its initial weights, which depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(batches.seed_for(seed, batches.INITIAL))
+        torch.manual_seed(batches.seed_for(checked_seed(seed), batches.INITIAL))
         nets = Networks(shape, settings.networks)
         return methods.get(settings.method)(nets, settings.method_config)
 

@@ -17,8 +17,9 @@ from idvae.errors import UserError
 from idvae.loop import build_method
 from idvae.networks import DataShape
 from idvae.runs import Run
+from idvae.seeds import checked_seed
 
-BATCH = 250  # images decoded at a time
+BLOCK = 64  # rows that pass the networks at a time; fixed, for kernels differ by their shape
 
 
 class Model:
@@ -40,7 +41,7 @@ class Model:
         self.shape = DataShape(**data["shape"])
         self.condition = Condition.from_config(run.config.get("condition"))
         self._conditions = run.conditions() if self.condition else None
-        self.method = build_method(self.settings, self.shape, self.settings.train.seed)
+        self.method = build_method(self.settings, self.shape, seed=0)  # weights come below
         folder = run.path / "checkpoints"
         saved = checkpoints.load(folder, self.settings.method, step)
         where = folder / f"{saved.step:08d}"
@@ -76,14 +77,14 @@ class Model:
         y = self._check_condition(y, len(images))
         if not self.method.reconstructs:
             raise UserError(f"{self.method.title} has no encoder; it only samples")
-        return self._in_batches(
+        return self._in_blocks(
             images, y, lambda x, y: self.method.encode(self._input(x), y).cpu().float()
         )
 
     def decode(
         self, z: np.ndarray, posterior: bool = False, y: np.ndarray | None = None
     ) -> np.ndarray:
-        """Codes (N, Z) to images or points.
+        """Codes (N, Z) to images or points, in blocks as `sample` does.
 
         Args:
             z: codes, float.
@@ -91,38 +92,41 @@ class Model:
             y: conditions, float32 (N, Y), where the run has one.
         """
         y = self._check_condition(y, len(z))
-        return self._in_batches(
-            np.asarray(z, np.float32), y, lambda z, y: self._decode(z, posterior, y)
+        return self._in_blocks(
+            np.asarray(z, np.float32), y, lambda z, y: self._decode(z, y, posterior)
         )
 
     def sample(self, n: int, seed: int = 0, y: np.ndarray | None = None) -> np.ndarray:
-        """n draws from the model: decoded codes of the prior; the first k do not depend on n.
+        """n draws from the model: decoded codes of the prior.
+
+        Draw i is decoded in the same place of a block of one size whatever n is, so on one
+        machine the first k draws are the same bytes for every n.
 
         Args:
             n: how many.
-            seed: of the codes, and of the conditions where none are given.
+            seed: a whole number from 0 to 2**63 − 1: of the codes, and of the conditions where
+                none are given.
             y: conditions, float32 (n, Y), where the run has one; else they are drawn as they
                 occur in the training data.
 
         Raises:
-            UserError: n below 1, or conditions that do not fit.
+            UserError: n below 1, a seed out of range, or conditions that do not fit.
         """
         if n < 1:
             raise UserError(f"-n {n} is out of range; it is at least 1")
         return np.concatenate(list(self.sample_batches(n, seed, y=y)))
 
     def sample_batches(
-        self, n: int, seed: int = 0, batch: int = BATCH, y: np.ndarray | None = None
+        self, n: int, seed: int = 0, y: np.ndarray | None = None
     ) -> Iterator[np.ndarray]:
-        """The same draws in batches, for more than memory should hold."""
+        """The same draws, block after block, for more than memory should hold."""
         if y is not None:
             y = self._check_condition(y, n)
-        for first in range(0, n, batch):
-            last = min(first + batch, n)
-            rows = self._codes(first, last, seed)
+        for first in range(0, n, BLOCK):
+            last = min(first + BLOCK, n)
+            rows = self._codes(first, last, seed).numpy()
             told = self.draw_conditions(first, last, seed) if y is None else y[first:last]
-            given = None if told is None else torch.from_numpy(told)
-            yield self._decode(rows, y=given).numpy()
+            yield self._in_blocks(rows, told, self._decode)
 
     def draw_codes(self, n: int, seed: int = 0) -> np.ndarray:
         """The codes of the prior that `sample` decodes, float32 (n, Z)."""
@@ -130,6 +134,7 @@ class Model:
 
     def _codes(self, first: int, last: int, seed: int) -> Tensor:
         # Each code has its own generator, so that a draw depends on its number alone.
+        seed = checked_seed(seed, "the seed")
         return torch.cat(
             [
                 self.method.draw_prior(1, batches.generator_for(seed, batches.SAMPLES, i))
@@ -141,6 +146,7 @@ class Model:
         """y of the draws from number `first` to before `last`, as they occur in the data."""
         if self._conditions is None:
             return None
+        seed = checked_seed(seed, "the seed")
         seeds = (batches.seed_for(seed, batches.CONDITIONS, i) for i in range(first, last))
         return self._conditions[[s % len(self._conditions) for s in seeds]]
 
@@ -202,19 +208,19 @@ class Model:
         out = self.decode(way.reshape(-1, self.z_dim), posterior=True, y=told)
         return out.reshape(len(a), steps, *out.shape[1:])
 
-    def _decode(self, z: Tensor, posterior: bool = False, y: Tensor | None = None) -> Tensor:
-        y = None if y is None else y.to(self.device, self.dtype)
-        with torch.no_grad():
-            x = self.method.decode(z.to(self.device, self.dtype), y, posterior=posterior)
+    def _decode(self, z: Tensor, y: Tensor | None, posterior: bool = False) -> Tensor:
+        x = self.method.decode(z.to(self.device, self.dtype), y, posterior=posterior)
         return x.float().cpu() if self.is_points else to_uint8(x).cpu()
 
-    def _in_batches(self, rows: np.ndarray, y: np.ndarray | None, function: Any) -> np.ndarray:
+    def _in_blocks(self, rows: np.ndarray, y: np.ndarray | None, function: Any) -> np.ndarray:
+        """A function of rows and their conditions, block after block, the last one filled up."""
         parts = []
         with torch.no_grad():
-            for first in range(0, len(rows), BATCH):
-                part = slice(first, first + BATCH)
-                told = None if y is None else torch.from_numpy(y[part]).to(self.device, self.dtype)
-                parts.append(function(torch.from_numpy(np.ascontiguousarray(rows[part])), told))
+            for first in range(0, len(rows), BLOCK):
+                part = rows[first : first + BLOCK]
+                told = None if y is None else _filled(y[first : first + BLOCK])
+                told = None if told is None else told.to(self.device, self.dtype)
+                parts.append(function(_filled(part), told)[: len(part)])
         return torch.cat(parts).numpy()
 
     def _input(self, rows: Tensor) -> Tensor:
@@ -244,6 +250,12 @@ class Model:
                 f"the model takes {kind} arrays of shape (N, {', '.join(map(str, wanted))}), "
                 f"not {images.dtype} of {images.shape}"
             )
+
+
+def _filled(rows: np.ndarray) -> Tensor:
+    """Rows as a block of BLOCK, the last row repeated."""
+    missing = [(0, BLOCK - len(rows))] + [(0, 0)] * (rows.ndim - 1)
+    return torch.from_numpy(np.pad(rows, missing, mode="edge"))
 
 
 def load(path: str | os.PathLike[str], step: int | None = None, device: str = "cpu") -> Model:

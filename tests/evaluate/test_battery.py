@@ -9,6 +9,7 @@ from evaluate.toys import ToySet, images, pooled, toy
 from idvae.errors import UserError
 from idvae.evaluate import battery, features, reference
 from idvae.evaluate.battery import evaluate
+from idvae.evaluate.drawn import seed_of_draw
 from idvae.evaluate.features import collect
 from idvae.evaluate.frechet import frechet_distance
 from idvae.evaluate.images import open_images
@@ -31,7 +32,8 @@ def test_every_metric_of_every_expert_is_that_of_its_own_function():
     reference = REAL.split("train").rows
     for expert in (toy(), pooled()):
         real = expert(reference).features
-        draws = [expert(images(100, 100 + seed, level=150)) for seed in range(3)]
+        seeds = [seed_of_draw(0, part) for part in range(3)]
+        draws = [expert(images(100, 100 + seed, level=150)) for seed in seeds]
         expected = {
             "fd": [frechet_distance(d.features, real) for d in draws],
             "kid": [
@@ -80,7 +82,7 @@ def test_each_image_is_read_once_for_all_experts():
         return images(n, seed)
 
     evaluate(draw, REAL, experts=[toy(), toy("other"), pooled()], n=80, repeats=2, seed=5)
-    assert calls == [5, 6]
+    assert calls == [seed_of_draw(5, 0), seed_of_draw(5, 1)]
 
 
 def test_scores_do_not_depend_on_how_images_arrive(monkeypatch):
@@ -154,6 +156,21 @@ def test_a_damaged_cache_is_made_anew(own_cache):
     assert (again.row, again.true_data) == (first.row, first.true_data)
 
 
+def test_features_of_a_choice_of_images_are_kept_with_its_rule(own_cache):
+    """Another version may choose others with the same seed; all of them are all of them."""
+
+    def kept():
+        return [json.loads(f.read_text()) for f in (own_cache / "statistics").glob("*.json")]
+
+    few = [toy()]
+    evaluate(images(60), images(300, seed=1), experts=few, n=50, reference_n=300, repeats=1)
+    assert [facts.get("choice") for facts in kept()] == [None]
+    evaluate(images(60), images(300, seed=1), experts=few, n=50, reference_n=100, repeats=1)
+    rules = {facts["n"]: facts.get("choice") for facts in kept()}
+    assert rules[300] is None
+    assert rules[100].startswith("SeedSequence")
+
+
 def test_scores_survive_their_file(tmp_path):
     found = scored(name="ours")
     found.save(tmp_path / "scores.json")
@@ -161,6 +178,7 @@ def test_scores_survive_their_file(tmp_path):
     facts = json.loads((tmp_path / "scores.json").read_text())["facts"]
     assert facts["n"] == 100
     assert facts["seed"] == 0
+    assert facts["seeding"].startswith("SeedSequence")
     assert facts["reference"]["n"] == 500
     assert facts["reference"]["checksum"]
     assert set(facts["versions"]) == {"idvae", "torch", "numpy", "pillow"}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from idvae.cli.parser import Parser
+from idvae.cli.parser import Parser, add_seed
 from idvae.errors import UserError
 
 
@@ -49,7 +49,7 @@ def _prepare(argv: Sequence[str]) -> None:
     )
     parser.add_argument("--attributes", type=Path, metavar="CSV", help="attributes of a folder")
     parser.add_argument("--crop", metavar="NAME", help="of celeba: closecrop (default), icgan, ...")
-    parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
+    add_seed(parser, "of what is drawn")
     parser.add_argument("--name", help="name of the prepared set; NAME-SIZE if not given")
     parser.add_argument("--skip-bad", action="store_true", help="leave out images that are broken")
     parser.add_argument("--overwrite", action="store_true", help="replace a set that is there")

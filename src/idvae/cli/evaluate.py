@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idvae.cli.parser import Parser
+from idvae.cli.parser import Parser, add_seed
 from idvae.destination import Destination
 from idvae.errors import UserError
 
@@ -90,7 +90,7 @@ def _parser() -> Parser:
     parser.add_argument("-n", type=int, help="images a draw; 10,000 where there are as many")
     parser.add_argument("--reference-n", type=int, default=50_000, help="most real images")
     parser.add_argument("--repeats", type=int, default=5, help="fresh draws, or disjoint subsets")
-    parser.add_argument("--seed", type=int, default=0, help="of draws and choices")
+    add_seed(parser, "of draws and choices")
     parser.add_argument("--name", help="as in tables; the name of IMAGES if not given")
     parser.add_argument(
         "--weights",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from idvae.cli.parser import Parser
+from idvae.cli.parser import Parser, add_seed
 from idvae.destination import Destination
 from idvae.errors import UserError
 
@@ -50,7 +50,7 @@ def _train(argv: Sequence[str]) -> None:
     parser = Parser("experts train", "Train the expert `domain` on a set's training split.")
     parser.add_argument("data", metavar="DATA", help="a prepared set; see idvae data list")
     parser.add_argument("--steps", type=int, default=2000, help="of 128 images")
-    parser.add_argument("--seed", type=int, default=0, help="of the training")
+    add_seed(parser, "of the training")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     parser.add_argument(
         "--out", metavar="FILE.safetensors", help="where evaluate looks, if not given"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from idvae.errors import UserError
+from idvae.seeds import checked_seed
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,6 +29,15 @@ def add_run(parser: Parser) -> None:
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
     parser.add_argument("--step", type=int, help="which checkpoint; the newest if not given")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+
+
+def add_seed(parser: Parser, what: str) -> None:
+    """`--seed`, a whole number from 0 to 2**63 − 1."""
+    parser.add_argument("--seed", type=_seed, default=0, help=what)
+
+
+def _seed(text: str) -> int:
+    return checked_seed(int(text))
 
 
 def add_out(parser: Parser, what: str) -> None:

@@ -10,6 +10,7 @@ from idvae.data.prepared import FOLDER, PreparedSet
 from idvae.data.source import DOWNLOAD, SIZES, Request, Source
 from idvae.destination import Destination
 from idvae.errors import UserError
+from idvae.seeds import checked_seed
 
 __all__ = ["get", "names", "open_set", "prepare", "prepared", "resolve", "root"]
 
@@ -90,8 +91,7 @@ def prepare(
         raise UserError(f"--size {size}: no network fits that size; {fitting}")
     if n is not None and n < 1:
         raise UserError(f"--n {n} is out of range; it is at least 1")
-    if seed < 0:
-        raise UserError(f"--seed {seed} is out of range; it is at least 0")
+    seed = checked_seed(seed)
     if attributes is not None and name != "folder":
         raise UserError(f"--attributes belongs to folder; {name} has what it has")
     if skip_bad and name != "folder":

@@ -32,6 +32,7 @@ from idvae.evaluate.reference import (
 from idvae.evaluate.scores import METRICS, Row, Scores, Value
 from idvae.evaluate.source import Range, Source
 from idvae.evaluate.statistics import KEEP
+from idvae.seeds import SEEDING, checked_seed
 
 DEFAULT_METRICS = tuple(name for name in METRICS if name != "fd_infinity")
 NEIGHBOUR_METRICS = ("precision", "recall", "density", "coverage")
@@ -85,6 +86,7 @@ def evaluate(
     Raises:
         UserError: a mistake in the images, the reference, the experts or the numbers.
     """
+    seed = checked_seed(seed)
     unknown = sorted(set(metrics) - set(METRICS))
     if unknown or not metrics:
         raise UserError(f"unknown metric {(unknown or [''])[0]!r}; there are {', '.join(METRICS)}")
@@ -284,6 +286,7 @@ def _facts(
         "n": n,
         "reference": real.facts,
         "seed": seed,
+        "seeding": SEEDING,
         "metrics": {
             "kid": {"subsets": SUBSETS, "subset_size": SUBSET_SIZE},
             "neighbours": NEIGHBOURS,

@@ -11,6 +11,15 @@ import numpy as np
 from idvae.errors import UserError
 from idvae.evaluate import source
 from idvae.evaluate.source import Chunk, Range, Source, as_bytes
+from idvae.seeds import DRAWS, seed_for
+
+
+def seed_of_draw(seed: int, part: int) -> int:
+    """The seed of the part-th draw, of 32 bits, which every generator takes.
+
+    Draws of one seed, and of seeds that lie beside each other, share nothing.
+    """
+    return seed_for(seed, DRAWS, part) % 2**32
 
 
 class Sampler(Source):
@@ -33,7 +42,7 @@ class Sampler(Source):
         self.function, self.name, self.value_range = function, name, value_range
 
     def draw(self, n: int, part: int, seed: int) -> Iterator[Chunk]:
-        drawn = self.function(n, seed + part)
+        drawn = self.function(n, seed_of_draw(seed, part))
         given = 0
         for chunk in rechunked(drawn, self.name, self.value_range):
             given += len(chunk)

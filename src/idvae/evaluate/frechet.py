@@ -14,6 +14,7 @@ import torch
 
 from idvae.errors import UserError
 from idvae.evaluate.statistics import Statistics, check_features, factor_of_rows
+from idvae.seeds import checked_seed
 
 
 def frechet_distance(a: np.ndarray | Statistics, b: np.ndarray | Statistics) -> float:
@@ -90,6 +91,7 @@ def frechet_infinity(
     Raises:
         UserError: too few rows for the prefixes, or what `frechet_distance` raises.
     """
+    checked_seed(seed, "the seed")
     n, width = features.shape
     if smallest is None:
         smallest = max(n // 4, 2)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from idvae.errors import UserError
+from idvae.seeds import checked_seed
 
 
 def mmd2(x: np.ndarray, y: np.ndarray) -> float:
@@ -73,7 +74,7 @@ def kernel_distance(
     size = min(subset_size, len(x), len(y))
     if size < 2 or subsets < 1:
         raise UserError("the kernel distance needs at least two images on both sides")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checked_seed(seed, "the seed"))
     mine, others = _cut(len(x), size, subsets, rng), _cut(len(y), size, subsets, rng)
     values = [mmd2(x[i], y[j]) for i, j in zip(mine, others, strict=True)]
     spread = float(np.std(values, ddof=1)) if subsets > 1 else None

@@ -20,6 +20,7 @@ from idvae.evaluate.images import open_images
 from idvae.evaluate.source import Range, Source
 from idvae.evaluate.statistics import KEEP, Statistics
 from idvae.evaluate.stored import Splits, Subset
+from idvae.seeds import SEEDING
 
 REFERENCE_N = 50_000  # with 10,000 samples, what fits the paper's row of true data
 
@@ -95,6 +96,8 @@ def open_reference(
             "seed": seed,
             "keep": KEEP,
         }
+        if source.count is not None and count < source.count:
+            keys[expert.name]["choice"] = SEEDING  # features of another choice are not these
         found = cache.load(keys[expert.name]) if checksum else None
         if found is not None:
             features[expert.name] = found

@@ -18,6 +18,7 @@ import numpy as np
 
 from idvae.evaluate import source
 from idvae.evaluate.source import Chunk, Range, Source, as_bytes
+from idvae.seeds import SUBSETS, seed_for
 
 AHEAD = 3  # chunks that worker threads may be ahead of their use
 SMALL = 4 << 20  # bytes; larger images are decoded once they are asked for, not ahead
@@ -47,7 +48,7 @@ class Indexed(Source):
         """Numbers of the images of a draw: all, in order, or those of a seeded permutation."""
         if n >= self.count:
             return np.arange(self.count)
-        order = np.random.default_rng(seed).permutation(self.count)
+        order = np.random.default_rng(seed_for(seed, SUBSETS)).permutation(self.count)
         return np.sort(order[part * n : (part + 1) * n])
 
     def draw(self, n: int, part: int, seed: int) -> Iterator[Chunk]:

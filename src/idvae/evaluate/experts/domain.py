@@ -25,6 +25,7 @@ from idvae.errors import UserError
 from idvae.evaluate.experts.expert import Expert
 from idvae.evaluate.experts.weights import cache_folder, fit, sha256
 from idvae.files import atomic_file
+from idvae.seeds import checked_seed
 
 WIDTHS = (32, 64, 128, 256)
 WIDTH = WIDTHS[-1]
@@ -92,6 +93,7 @@ def train(
     Raises:
         UserError: fewer than 100 images, or images that are not square to be rotated.
     """
+    seed = checked_seed(seed)
     if len(images) < 100:
         raise UserError(f"{len(images)} images are too few to train an expert; 100 is the least")
     task = "classes" if classes and classes > 1 else "rotations"

@@ -1,0 +1,40 @@
+"""What a trained run makes does not depend on how much of it is asked for."""
+
+import numpy as np
+import pytest
+
+import idvae
+from idvae import data
+from idvae.model import BLOCK
+
+OPTIONS = {"steps": 2, "batch_size": 8, "grid_every": 0, "threads": 1, "log_every": 1}
+
+
+@pytest.fixture(scope="module", params=["gaussians-ring", "digits-16"])
+def model(request, data_root, tmp_path_factory):
+    data.prepare("gaussians-ring", n=200)
+    data.prepare("digits", size=16, n=200)
+    condition = "labels" if request.param == "digits-16" else None
+    out = tmp_path_factory.mktemp("model") / request.param
+    run = idvae.train("vae", request.param, out, condition=condition, **OPTIONS)
+    return idvae.load(run.path)
+
+
+@pytest.mark.parametrize("n", [1, 3, BLOCK - 1, BLOCK, BLOCK + 1])
+def test_the_first_draws_are_the_same_bytes_for_every_n(model, n):
+    most = model.sample(2 * BLOCK + 9, seed=3)
+    assert len(most) == 2 * BLOCK + 9
+    np.testing.assert_array_equal(model.sample(n, seed=3), most[:n])
+    assert sum(map(len, model.sample_batches(n, 3))) == n
+
+
+@pytest.mark.parametrize("n", [1, 3, BLOCK + 1])
+def test_decoded_and_encoded_rows_are_too(model, n):
+    most = BLOCK + 9
+    z, y = model.draw_codes(most), model.draw_conditions(0, most, 0)
+    first = None if y is None else y[:n]
+    decoded = model.decode(z, y=y)
+    np.testing.assert_array_equal(model.decode(z[:n], y=first), decoded[:n])
+    np.testing.assert_array_equal(model.sample(n), decoded[:n])
+    encoded = model.encode(decoded, y)
+    np.testing.assert_array_equal(model.encode(decoded[:n], first), encoded[:n])
