@@ -85,6 +85,11 @@ def test_every_command_says_so_in_one_line(command, seed, tmp_path, capsys):
     assert told.count("\n") == 1
 
 
+def test_a_text_is_no_seed(capsys):
+    assert main(["data", "prepare", "digits", "--seed", "first"]) == 2
+    assert "argument --seed: invalid seed value: 'first'" in capsys.readouterr().err
+
+
 def test_the_largest_seed_trains_and_samples(tmp_path):
     data.prepare("gaussians-ring", n=200)
     options = {"steps": 2, "batch_size": 8, "width": 8, "grid_every": 0, "threads": 1}

@@ -33,10 +33,11 @@ def add_run(parser: Parser) -> None:
 
 def add_seed(parser: Parser, what: str) -> None:
     """`--seed`, a whole number from 0 to 2**63 − 1."""
-    parser.add_argument("--seed", type=_seed, default=0, help=what)
+    parser.add_argument("--seed", type=seed, default=0, help=what)
 
 
-def _seed(text: str) -> int:
+def seed(text: str) -> int:
+    """The type of `--seed`; argparse calls it by this name where a text is no number."""
     return checked_seed(int(text))
 
 
