@@ -59,6 +59,37 @@ def test_the_condition_changes_features_and_images():
     assert not torch.equal(decoder(z, zero), decoder(z, one))
 
 
+@pytest.mark.parametrize("preset", ["small", "paper", "mlp"])
+def test_heads_leave_in_float32_where_autocast_narrows_the_networks(preset):
+    """To the bit what float32 makes of the same narrow features; gradients reach them."""
+    shape = DataShape(0, 2) if preset == "mlp" else DataShape(16, 1)
+    nets = Networks(shape, NetworkConfig(preset, width=4, z_dim=6))
+    trunk, x = nets.trunk(), torch.rand(shape.batch(8)) * 2 - 1
+    for head in (nets.gaussian_head(), nets.code_head(), nets.logit_head()):
+        with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+            h = trunk(x)
+            assert h.dtype == torch.bfloat16
+            found = head(h)
+        expected = head(h.float())
+        if not isinstance(found, tuple):
+            found, expected = (found,), (expected,)
+        for one, other in zip(found, expected, strict=True):
+            assert one.dtype == torch.float32
+            assert torch.equal(one, other)
+            trunk.zero_grad()
+            one.sum().backward(retain_graph=True)
+            assert all(p.grad.abs().sum() > 0 for p in trunk.parameters() if p.dim() > 1)
+
+
+def test_the_critic_of_codes_gives_a_logit_in_float32():
+    critic = Networks(DataShape(0, 2)).code_critic()
+    z = torch.randn(64, critic.layers[0].in_features)
+    with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+        logits = critic(z)
+    assert logits.dtype == torch.float32
+    assert not torch.equal(logits, logits.bfloat16().float())
+
+
 def statistics(network, source=0):
     return [m.running_mean[source].clone() for m in network.modules() if isinstance(m, BatchNorm)]
 

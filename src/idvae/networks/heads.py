@@ -1,10 +1,23 @@
-"""What reads a trunk's features, θ_enc and θ_dis, and what reads codes."""
+"""What reads a trunk's features, θ_enc and θ_dis, and what reads codes.
+
+What leaves a head is a number of the losses: it is computed in float32 also where autocast narrows
+the networks. bfloat16 keeps three digits, and log σ² or a logit near 0 would lose the rest.
+"""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from idvae.networks.initial import initialise
+
+
+def _wide(layer: nn.Module, h: Tensor) -> Tensor:
+    """layer(h), in float32 where autocast would narrow it; else as it is."""
+    kind = h.device.type
+    if not (torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)):
+        return layer(h)
+    with torch.autocast(kind, enabled=False):
+        return layer(h.float())
 
 
 class GaussianHead(nn.Module):
@@ -22,7 +35,7 @@ class GaussianHead(nn.Module):
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, features) → μ and log σ², each (B, Z)."""
-        mu, a = self.mu(h), self.sigma(h)
+        mu, a = _wide(self.mu, h), _wide(self.sigma, h)
         # 1e-6: the logarithm of a softplus that underflowed stays finite.
         return mu, (2.0 * torch.log(F.softplus(a) + 1e-6) if self.softplus else a)
 
@@ -37,7 +50,7 @@ class CodeHead(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """Features (B, features) → z (B, Z)."""
-        return self.code(h)
+        return _wide(self.code, h)
 
 
 class LogitHead(nn.Module):
@@ -50,7 +63,7 @@ class LogitHead(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """Features (B, features) → logits D (B,), with Dis = sigmoid(D)."""
-        return self.logit(h).squeeze(1)
+        return _wide(self.logit, h).squeeze(1)
 
 
 class CodeCritic(nn.Module):
@@ -65,4 +78,4 @@ class CodeCritic(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Codes (B, Z) → logits (B,)."""
-        return self.layers(z).squeeze(1)
+        return _wide(self.layers[-1], self.layers[:-1](z)).squeeze(1)
