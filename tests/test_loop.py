@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from idvae import api, checkpoints, data, methods
-from idvae.errors import DivergedError
+from idvae.errors import DivergedError, UserError
 from idvae.model import load
 from idvae.runs import Run
 from killed import OPTIONS
@@ -100,6 +101,72 @@ def test_more_steps_go_on_from_the_end(digits, tmp_path):
     api.resume(tmp_path / "a", {"steps": 24}).fit()
     api.train("idvae", digits, tmp_path / "b", **{**short, "steps": 24})
     assert_same(final_state(tmp_path / "a"), final_state(tmp_path / "b"))
+
+
+def rates_of(trainer, stop_after=None):
+    """Train, and the share of its first learning rate that each step was made with."""
+    found, work = [], trainer._train_step
+
+    def step(inputs):
+        work(inputs)
+        found.append(trainer.optimizers["dec"].param_groups[0]["lr"] / trainer.config.lr)
+        if len(found) == stop_after:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    trainer._train_step = step
+    trainer.fit()
+    return found
+
+
+def cosine(step, steps, last=0.1):
+    return last + (1 - last) * 0.5 * (1 + np.cos(np.pi * step / steps))
+
+
+FALLING = {"lr_of": {}, "lr_final": 0.1, "steps": 10, "save_every": 5}
+
+
+def test_more_steps_stay_at_the_last_learning_rate(digits, tmp_path):
+    planned = [cosine(step, 10) for step in range(10)]
+    trainer = start(digits, tmp_path / "run", **FALLING)
+    assert rates_of(trainer) == pytest.approx(planned)
+    longer = api.resume(tmp_path / "run", {"steps": 30})
+    assert rates_of(longer, stop_after=5) == pytest.approx([0.1] * 5)
+    assert Run.open(tmp_path / "run").config["options"]["lr_steps"] == 10
+    again = api.resume(tmp_path / "run", {"steps": 40})  # still what it was started with
+    assert rates_of(again, stop_after=5) == pytest.approx([0.1] * 5)
+    stretched = api.resume(tmp_path / "run", {"lr_steps": 40})  # asked for
+    assert rates_of(stretched) == pytest.approx([cosine(step, 40) for step in range(20, 40)])
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("stopped", [1, 4, 9])
+def test_a_run_that_was_stopped_and_lengthened_never_raises_its_rate(
+    old, stopped, digits, tmp_path
+):
+    """Also a run of before config.yaml had lr_steps: it was planned for the steps that it has."""
+    rates = rates_of(start(digits, tmp_path / "run", **FALLING), stop_after=stopped)
+    run = Run.open(tmp_path / "run")
+    if old:
+        run.config["options"].pop("lr_steps", None)
+        run.write_config()
+    rates += rates_of(api.resume(tmp_path / "run", {"steps": 15}))
+    assert rates == pytest.approx([cosine(min(step, 10), 10) for step in range(15)])
+    assert all(later <= earlier for earlier, later in pairwise(rates))
+
+
+def test_fewer_steps_end_the_fall_earlier(digits, tmp_path):
+    rates_of(start(digits, tmp_path / "run", **FALLING), stop_after=4)
+    rest = rates_of(api.resume(tmp_path / "run", {"steps": 8}))
+    assert rest == pytest.approx([cosine(step, 8) for step in range(4, 8)])
+
+
+def test_rates_that_fell_to_nothing_are_not_gone_on_with(digits, tmp_path):
+    api.train("gan", digits, tmp_path / "run", **{**OPTIONS, **FALLING, "lr_final": 0.0})
+    before = (tmp_path / "run" / "config.yaml").read_text()
+    with pytest.raises(UserError, match=r"0 from step 10 on.* pass --lr-steps 20"):
+        api.resume(tmp_path / "run", {"steps": 20})
+    assert (tmp_path / "run" / "config.yaml").read_text() == before
+    assert api.resume(tmp_path / "run", {"steps": 20, "lr_steps": 20}).fit()
 
 
 def test_a_signal_finishes_the_step_and_saves(digits, uninterrupted, tmp_path):

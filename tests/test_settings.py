@@ -103,6 +103,8 @@ def test_bad_files_are_told_in_one_line(tmp_path, text, words):
         ({"lr_of": {"generator": 1.0}}, "names no group 'generator'"),
         ({"betas": (0.5, 1.0)}, "--betas"),
         ({"lr_final": 2.0}, "--lr-final 2.0"),
+        ({"lr_steps": 0}, "--lr-steps 0"),
+        ({"lr_final": 0.0, "steps": 9, "lr_steps": 8}, "would teach nothing; pass --lr-steps 9"),
         ({"clip": -1.0}, "--clip -1.0"),
     ],
 )

@@ -114,6 +114,18 @@ def test_an_option_of_none_is_not_one_of_0(plan, tmp_path):
         jobs(Plan.read(plan(methods=zero)), out)
 
 
+def test_a_plan_with_more_steps_goes_on_with_its_runs_once(plan, tmp_path):
+    """A run that went on notes the fall of its learning rates: it is still the plan's run."""
+    out = tmp_path / "out"
+    for steps in (3, 5):
+        longer = Plan.read(plan(options={**SMALL, "lr_final": 0.1, "steps": steps}))
+        assert sweep(longer, out) == ([], [])
+    told = []
+    assert sweep(longer, out, tell=told.append) == ([], [])
+    (place,) = {job.path for job in jobs(longer, out)}
+    assert (steps_of(place), told) == (5, [f"1 runs in {out}, 1 of them finished"])
+
+
 def test_the_fair_preset_is_one_for_all(plan):
     data.prepare("digits", size=16, n=60)
     file = plan(methods=["vae", "gan", "idvae"], data=["digits-16"], config="fair", options=None)

@@ -129,7 +129,8 @@ def resume(path: Path, changes: Mapping[str, Any]) -> Any:
 
     Args:
         path: the run folder.
-        changes: options that may change between parts of a run: steps, device, threads.
+        changes: options that may change between parts of a run: steps, lr_steps, device,
+            threads; None leaves one as it is.
 
     Raises:
         UserError: no run there, its data are gone or were changed, or its checkpoint is damaged.
@@ -138,8 +139,11 @@ def resume(path: Path, changes: Mapping[str, Any]) -> Any:
 
     run = Run.open(path)
     prepared = data_of(run)
-    options = {**run.config["options"], **{k: v for k, v in changes.items() if v is not None}}
-    chosen = settings.from_mapping(run.config["method"], options)
+    method, options = run.config["method"], run.config["options"]
+    planned = settings.from_mapping(method, options)
+    asked = {name: value for name, value in changes.items() if value is not None}
+    chosen = settings.from_mapping(method, {**options, **asked})
+    chosen = replace(chosen, train=chosen.train.after(planned.train))
     trainer = Trainer(run, chosen, prepared)
     trainer.restore()
     if trainer.step >= chosen.train.steps:

@@ -1,7 +1,6 @@
 """The one training loop. It names no method: a method names its groups and asks for updates."""
 
 import copy
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -198,8 +197,7 @@ class Trainer:
     def _set_learning_rates(self) -> None:
         if self.config.lr_final == 1.0:
             return
-        cosine = 0.5 * (1.0 + math.cos(math.pi * self.step / self.config.steps))
-        share = self.config.lr_final + (1.0 - self.config.lr_final) * cosine
+        share = self.config.lr_share(self.step)
         for group, optimizer in self.optimizers.items():
             lr = share * self.config.lr_of.get(group, self.config.lr)
             if isinstance(optimizer.param_groups[0]["lr"], Tensor):

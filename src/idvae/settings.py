@@ -4,10 +4,11 @@ A value is taken from the first of: a flag, the file given with --config, the bu
 the data set, the dataclass.
 """
 
+import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from importlib import resources
 from inspect import cleandoc
@@ -43,6 +44,8 @@ class TrainConfig:
         betas: Adam's β1 and β2.
         betas_of: β1 and β2 of single groups.
         lr_final: at the last step the learning rates have fallen, by a cosine, to this share.
+        lr_steps: steps over which they fall, where not over all; they stay there afterwards. A
+            run that goes on with more steps keeps the fall that it was started with.
         clip: largest norm of a group's gradient; 0 does not clip.
         ema: decay of the averaged decoder that sampling then uses, such as 0.999; 0 keeps none.
         flip: mirror each image left to right with a chance of one half.
@@ -69,6 +72,7 @@ class TrainConfig:
     betas: tuple[float, float] = (0.5, 0.999)
     betas_of: dict[str, tuple[float, float]] = field(default_factory=dict)
     lr_final: float = 1.0
+    lr_steps: int | None = None
     clip: float = 0.0
     ema: float = 0.0
     flip: bool = False
@@ -84,6 +88,8 @@ class TrainConfig:
         """Raise UserError where a value is out of range or names a group that is not there."""
         for name in ("steps", "batch_size", "log_every", "save_every", "keep"):
             self._at_least(name, 1)
+        if self.lr_steps is not None:
+            self._at_least("lr_steps", 1)
         for name in ("threads", "clip", "grid_every"):
             self._at_least(name, 0)
         checked_seed(self.seed)
@@ -91,6 +97,11 @@ class TrainConfig:
             raise UserError(f"--ema {self.ema} is out of range; it is at least 0 and below 1")
         if not 0 <= self.lr_final <= 1:
             raise UserError(f"--lr-final {self.lr_final} is out of range; it is from 0 to 1")
+        if self.lr_final == 0 and self.fall < self.steps:
+            raise UserError(
+                f"--lr-final 0: the learning rates are 0 from step {self.fall} on, so what is left "
+                f"of {self.steps} steps would teach nothing; pass --lr-steps {self.steps}"
+            )
         if self.precision not in PRECISIONS:
             *most, last = PRECISIONS
             known = f"{', '.join(most)} or {last}"
@@ -109,6 +120,26 @@ class TrainConfig:
         for pair in (self.betas, *self.betas_of.values()):
             if not all(0 <= beta < 1 for beta in pair):
                 raise UserError(f"--betas {pair} is out of range; each is at least 0 and below 1")
+
+    @property
+    def fall(self) -> int:
+        """Steps over which the learning rates fall."""
+        return self.steps if self.lr_steps is None else self.lr_steps
+
+    def lr_share(self, step: int) -> float:
+        """The share of their first value that the learning rates have at `step`, from 0."""
+        cosine = 0.5 * (1.0 + math.cos(math.pi * min(step, self.fall) / self.fall))
+        return self.lr_final + (1.0 - self.lr_final) * cosine
+
+    def after(self, planned: "TrainConfig") -> "TrainConfig":
+        """The same, for a run that was begun with `planned` and goes on with this.
+
+        More steps than planned do not stretch the fall of the learning rates, unless `lr_steps`
+        says so: that would lift them again.
+        """
+        if self.lr_steps is None and self.steps > planned.steps and self.lr_final < 1:
+            return replace(self, lr_steps=planned.steps)
+        return self
 
     def _at_least(self, name: str, least: int) -> None:
         value = getattr(self, name)

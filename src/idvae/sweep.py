@@ -162,6 +162,8 @@ def _check_same(job: Job, checksum: str) -> None:
     there = settings.completed(job.method, run.config["options"])
     for name in ("steps", "device", "threads", "log_every", "grid_every", "save_every", "keep"):
         asked.pop(name)
+    if asked["lr_steps"] is None:
+        asked.pop("lr_steps")  # a run that went on with more steps notes how it was planned
     differing = [name for name in asked if asked[name] != there.get(name)]
     if run.config["data"]["checksum"] != checksum:
         differing.append("data")

@@ -29,7 +29,18 @@ def _resume(argv: Sequence[str]) -> int:
         usage=USAGE,
     )
     parser.add_argument("--resume", type=Path, metavar="DIR", help="go on with this run")
-    parser.add_argument("--steps", type=int, help="train up to this step")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        help="train up to this step; learning rates that fell over the steps planned before stay "
+        "at their last share",
+    )
+    parser.add_argument(
+        "--lr-steps",
+        type=int,
+        metavar="N",
+        help="let the learning rates fall over N steps instead; this can lift them again",
+    )
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps")
     parser.add_argument("--threads", type=int, help="CPU threads of torch; 0 takes them all")
     options = parser.parse_args(argv)
@@ -37,13 +48,14 @@ def _resume(argv: Sequence[str]) -> int:
         raise UserError(
             "say which METHOD to train, or which run to --resume; see idvae train --help"
         )
-    if options.steps is not None and options.steps < 1:
-        raise UserError(f"--steps {options.steps} is out of range; it is at least 1")
+    for flag, value in (("--steps", options.steps), ("--lr-steps", options.lr_steps)):
+        if value is not None and value < 1:
+            raise UserError(f"{flag} {value} is out of range; it is at least 1")
 
     from idvae import api
 
-    changes = {"steps": options.steps, "device": options.device, "threads": options.threads}
-    return _fit(api.resume(options.resume, changes))
+    names = ("steps", "lr_steps", "device", "threads")
+    return _fit(api.resume(options.resume, {name: getattr(options, name) for name in names}))
 
 
 def _start(method: str, flags: list[str]) -> int:
@@ -111,6 +123,11 @@ def _fit(trainer: Any) -> int:
         f"{trainer.method.title} on {run.config['data']['name']}: {total:,} parameters, "
         f"{trainer.fabric.device}, steps {trainer.step:,} to {trainer.config.steps:,}, {run.path}"
     )
+    if trainer.config.lr_final < 1 and trainer.config.fall < trainer.config.steps:
+        print(
+            f"learning rates fall until step {trainer.config.fall:,} and then stay at "
+            f"{trainer.config.lr_final:g} of their first value (--lr-steps)"
+        )
     if slower_in_bf16(trainer.fabric.device, trainer.config.precision):
         print(
             "idvae: warning: this processor has no AMX: --precision bf16 is slower than 32 on it",
