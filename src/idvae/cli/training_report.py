@@ -82,6 +82,8 @@ def _clock(seconds: float) -> str:
 
 def finish(trainer: Any) -> None:
     """Draw the curves; for points report the modes; say where the pictures are."""
+    from idvae import checkpoints
+
     run = trainer.run
     if run.metrics():
         save_curves(run.path / "curves.png", run.metrics(), trainer.method.title)
@@ -89,28 +91,32 @@ def finish(trainer: Any) -> None:
     for kind in ("samples", "reconstructions"):
         if newest := sorted((run.path / kind).glob("*.png"))[-1:]:
             print(f"{kind}: {newest[0]}")
-    if "modes" in trainer.data.meta and (run.path / "checkpoints").is_dir():
+    if "modes" in trainer.data.meta and checkpoints.steps(run.path / "checkpoints"):
         _report_modes(trainer)
 
 
 def _report_modes(trainer: Any) -> None:
-    """Modes covered and share of good samples, of 10,000 draws."""
+    """Modes covered and share of good samples, of 10,000 draws from the newest checkpoint.
+
+    After a divergence that is one of a step before.
+    """
     import json
 
     from idvae.evaluate.modes import modes
     from idvae.model import Model
 
     facts = trainer.data.meta["modes"]
-    samples = Model(trainer.run).sample(10_000, trainer.config.seed)
+    model = Model(trainer.run)
+    samples = model.sample(10_000, trainer.config.seed)
     found = modes(samples, np.asarray(facts["centres"]), facts["sigma"])
     total = len(facts["centres"])
     print(
-        f"modes covered: {found.covered} of {total}; "
+        f"modes covered at step {model.step:,}: {found.covered} of {total}; "
         f"{found.good_share:.1%} of {len(samples):,} samples within 3σ of a mode"
     )
     with atomic_file(trainer.run.path / "modes.json") as temporary:
         row = {
-            "step": trainer.step,
+            "step": model.step,
             "covered": int(found.covered),
             "modes": total,
             "good_share": float(found.good_share),

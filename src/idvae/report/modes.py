@@ -23,7 +23,7 @@ class ModesRow:
         good: share of good samples, in [0, 1].
         modes: that the set has.
         n: samples drawn of each run.
-        steps: of each training.
+        steps: at which the modes of each training were counted.
     """
 
     data: str

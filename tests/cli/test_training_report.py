@@ -1,0 +1,52 @@
+"""What is told when a training ends: of the weights that are there, also after a divergence."""
+
+import json
+
+import pytest
+import torch
+
+from idvae import api, data
+from idvae.cli.training_report import finish
+from idvae.errors import DivergedError
+from idvae.evaluate.modes import modes
+from idvae.model import load
+
+OPTIONS = {
+    "steps": 40, "batch_size": 8, "width": 4, "z_dim": 3, "save_every": 8, "log_every": 4,
+    "grid_every": 0, "threads": 1,
+}  # fmt: skip
+
+
+def diverged(out, at):
+    """A trainer whose weights broke at a step."""
+    ring = data.prepare("gaussians-ring", n=200, set_name="ring-told", overwrite=True)
+    trainer = api.start(api.settings.from_mapping("vae", OPTIONS), ring, out, overwrite=False)
+
+    def poison(step, row):
+        if step == at:
+            with torch.no_grad():
+                next(trainer.method.dec.parameters()).fill_(float("nan"))
+
+    with pytest.raises(DivergedError):
+        trainer.fit(poison)
+    return trainer
+
+
+def test_after_a_divergence_modes_are_of_the_step_that_they_name(tmp_path, capsys):
+    trainer = diverged(tmp_path / "run", at=20)
+    finish(trainer)
+    found = json.loads((tmp_path / "run" / "modes.json").read_text())
+    assert (found["step"], trainer.step) == (16, 24)
+    facts = trainer.data.meta["modes"]
+    samples = load(tmp_path / "run", step=found["step"]).sample(found["n"], 0)
+    again = modes(samples, facts["centres"], facts["sigma"])
+    assert (found["covered"], found["good_share"]) == (again.covered, again.good_share)
+    assert "modes covered at step 16: " in capsys.readouterr().out
+
+
+def test_without_a_checkpoint_there_is_nothing_to_count(tmp_path):
+    """And no other error takes the place of the divergence."""
+    trainer = diverged(tmp_path / "run", at=4)
+    (tmp_path / "run" / "checkpoints").mkdir()
+    finish(trainer)
+    assert not (tmp_path / "run" / "modes.json").exists()
