@@ -39,5 +39,5 @@ if __name__ == "__main__":
     elif what == "write":
         checkpoints.save_file = die_before(checkpoints.save_file, int(count))
     elif what == "rename":
-        os.fsync = die_before(os.fsync, int(count))
+        os.rename = die_before(os.rename, int(count))
     api.train("idvae", data, out, **OPTIONS)

@@ -1,6 +1,10 @@
 """Checkpoints come back bit for bit, and nothing but a whole checkpoint is ever loaded."""
 
+import json
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -118,3 +122,52 @@ def test_what_a_kill_left_half_written_is_no_checkpoint(tmp_path):
     assert checkpoints.steps(tmp_path) == [5]
     checkpoints.remove_unfinished(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["00000005"]
+
+
+@pytest.fixture(scope="module")
+def moments(tmp_path_factory):
+    """What a process leaves that is killed before each of its operations on files."""
+    script = Path(__file__).parent / "killed_writing.py"
+    command = [sys.executable, script, tmp_path_factory.mktemp("moments")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("scene", "how"),
+    [
+        ("another step", "exchange"),
+        ("the same step", "exchange"),
+        ("a damaged step", "exchange"),
+        ("a damaged step", "renames"),
+        ("a set", "exchange"),
+        ("a set", "renames"),
+    ],
+)
+def test_a_kill_at_any_moment_leaves_the_old_or_the_new_whole(scene, how, moments):
+    """With --keep 1 too; what replaces a checkpoint of the same step, and any other folder."""
+    found = [m for m in moments if (m["scene"], m["how"]) == (scene, how)]
+    assert len(found) >= 4
+    if scene == "a set":
+        assert {tuple(m["set"]) for m in found} == {("old", "old"), ("new", "new")}
+        return
+    for moment in found:
+        assert moment["whole"], moment
+        assert not moment["left"], moment
+        if scene != "a damaged step":
+            assert moment["whole"] == moment["steps"], moment
+    assert found[-1]["whole"] == [10]
+
+
+def test_a_checkpoint_that_is_whole_is_not_written_again(tmp_path):
+    path = checkpoints.save(tmp_path, make(5)[2], keep=2)
+    place = (path / "model.safetensors").stat().st_ino
+    assert checkpoints.is_whole(path)
+    checkpoints.save(tmp_path, make(5)[2], keep=2)
+    assert (path / "model.safetensors").stat().st_ino == place
+    truncate(path / "optimizers.safetensors")
+    assert not checkpoints.is_whole(path)
+    checkpoints.save(tmp_path, make(5)[2], keep=2)
+    assert checkpoints.is_whole(path)
+    assert checkpoints.load(tmp_path, "idvae").step == 5

@@ -2,11 +2,13 @@
 
 import errno
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
+from idvae import files
 from idvae.errors import UserError
 from idvae.files import atomic_file, atomic_folder
 
@@ -128,3 +130,53 @@ def test_a_link_to_a_folder_stays_a_link(tmp_path):
         (temporary / "new").touch()
     assert (tmp_path / "set").is_symlink()
     assert os.listdir(tmp_path / "disk" / "set") == ["new"]
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_the_old_goes_after_the_new_was_flushed_into_its_place(exchange, tmp_path, monkeypatch):
+    """Files, then the folders that name them; the parent after the renames, before the removal."""
+    done = []
+
+    def noted(name, function):
+        def call(*arguments, **options):
+            place = arguments[0]
+            if isinstance(place, int):
+                place = os.readlink(f"/proc/self/fd/{place}")
+            done.append((name, os.path.basename(place)))
+            return function(*arguments, **options)
+
+        return call
+
+    path = tmp_path / "set"
+    path.mkdir()
+    (path / "a").write_text("old")
+    if not exchange:
+        monkeypatch.setattr(files, "_exchange", lambda a, b: False)
+    elif not files._exchange(path, path):
+        pytest.skip("two names cannot be exchanged here")
+    monkeypatch.setattr(files, "_exchange", noted("exchange", files._exchange))
+    monkeypatch.setattr(os, "fsync", noted("fsync", os.fsync))
+    monkeypatch.setattr(os, "rename", noted("rename", os.rename))
+    monkeypatch.setattr(shutil, "rmtree", noted("remove", shutil.rmtree))
+    with atomic_folder(path, overwrite=True) as temporary:
+        (temporary / "a").write_text("new")
+    flushed = [("fsync", "a"), ("fsync", temporary.name), ("exchange", temporary.name)]
+    assert done[:3] == flushed
+    renames = [("rename", "set"), ("rename", temporary.name)] if not exchange else []
+    after = done[3:]
+    assert after[: len(renames)] == renames
+    assert after[len(renames)] == ("fsync", tmp_path.name)
+    assert {name for name, _ in after[len(renames) :]} == {"fsync", "remove"}
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def test_a_folder_that_a_kill_hid_comes_back(tmp_path):
+    """Killed between the two renames of a system that cannot exchange names."""
+    hidden = tmp_path / ".set-old-x1" / "set"
+    hidden.mkdir(parents=True)
+    (hidden / "mine").write_text("x")
+    files.recover(tmp_path)
+    assert (tmp_path / "set" / "mine").read_text() == "x"
+    hidden.mkdir(parents=True)  # killed after them: the new one is in its place
+    files.recover(tmp_path)
+    assert (tmp_path / "set" / "mine").read_text() == "x"

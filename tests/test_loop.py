@@ -54,7 +54,7 @@ def assert_same(one, other):
             assert torch.equal(a[name], b[name]), name
 
 
-MOMENTS = ["update:1", "update:50", "write:5", "write:9", "rename:8"]
+MOMENTS = ["update:1", "update:50", "write:5", "write:9", "rename:2"]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -182,6 +182,16 @@ def test_a_signal_finishes_the_step_and_saves(digits, uninterrupted, tmp_path):
     assert final_state(tmp_path / "run").step == trainer.step < OPTIONS["steps"]
     assert api.resume(tmp_path / "run", {}).fit() is True
     assert_same(final_state(tmp_path / "run"), uninterrupted[0])
+
+
+def test_a_signal_at_a_step_that_is_saved_anyway_saves_once(digits, tmp_path, monkeypatch):
+    written, save = [], checkpoints.save
+    monkeypatch.setattr(
+        checkpoints, "save", lambda *args: (written.append(args[1].step), save(*args))
+    )
+    trainer = start(digits, tmp_path / "run", keep=1)
+    trainer.fit(lambda step, row: os.kill(os.getpid(), signal.SIGTERM) if step == 8 else None)
+    assert (trainer.step, written) == (8, [8])
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(digits, tmp_path):

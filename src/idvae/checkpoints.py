@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from idvae.errors import UserError
-from idvae.files import atomic_folder
+from idvae.files import atomic_folder, recover, remove_folder
 
 FORMAT = 1
 
@@ -38,8 +38,20 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
-    """Write `folder`/STEP whole or not at all, then remove all but the newest `keep`."""
+    """Write `folder`/STEP whole or not at all, then remove all but the newest `keep`.
+
+    A checkpoint of this step that is there and whole stays as it is: a step of a run is the same
+    whenever it is saved.
+    """
     path = folder / f"{checkpoint.step:08d}"
+    if not is_whole(path):
+        _write(path, checkpoint)
+    for old in steps(folder)[:-keep]:
+        remove_folder(folder / f"{old:08d}")
+    return path
+
+
+def _write(path: Path, checkpoint: Checkpoint) -> None:
     with atomic_folder(path, overwrite=True) as temporary:
         metadata = {"method": checkpoint.method, "step": str(checkpoint.step)}
         save_file(checkpoint.model, temporary / "model.safetensors", metadata)
@@ -48,9 +60,20 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
             save_file(checkpoint.average, temporary / "average.safetensors", metadata)
         state = {"format": FORMAT, "step": checkpoint.step, "method": checkpoint.method}
         (temporary / "state.json").write_text(json.dumps(state), encoding="utf-8")
-    for old in steps(folder)[:-keep]:
-        shutil.rmtree(folder / f"{old:08d}", ignore_errors=True)
-    return path
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a folder is a checkpoint with all its files, each as long as its header says."""
+    try:
+        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        found = state["format"], state["step"]
+        needed = {path / "model.safetensors", path / "optimizers.safetensors"}
+        for file in needed.union(path.glob("*.safetensors")):
+            with safe_open(file, "pt"):
+                pass
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+        return False
+    return found == (FORMAT, int(path.name))
 
 
 def steps(folder: Path) -> list[int]:
@@ -61,8 +84,9 @@ def steps(folder: Path) -> list[int]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a kill left half-written."""
+    """Remove what a kill left half-written; a checkpoint that it hid comes back."""
     if folder.is_dir():
+        recover(folder)
         for path in folder.glob(".*"):
             shutil.rmtree(path, ignore_errors=True)
 

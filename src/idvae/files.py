@@ -1,4 +1,8 @@
-"""Files and folders that appear whole or not at all: write beside, then rename."""
+"""Files and folders that appear whole or not at all: write beside, then rename.
+
+What is new is flushed to disk under a hidden name before it gets its own, and what it replaces goes
+last: a kill or a loss of power at any moment leaves the one or the other, whole.
+"""
 
 import errno
 import os
@@ -9,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from idvae.errors import UserError
+
+_OLD = "-old-"  # between the name of what is replaced and what makes its hidden name unique
 
 
 @contextmanager
@@ -28,6 +34,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         _flush(temporary)
         temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner can read
         temporary.replace(path)
+        _flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -59,10 +66,13 @@ def atomic_folder(
     temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     try:
         yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                _flush(file)
+        for inside in temporary.rglob("*"):
+            if inside.is_dir():
+                _flush_folder(inside)
+            elif inside.is_file():
+                _flush(inside)
         temporary.chmod(0o777 & ~_umask())
+        _flush_folder(temporary)
         if overwrite and place.exists():
             check()
             _swap(temporary, place)
@@ -73,6 +83,7 @@ def atomic_folder(
                 if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
                     raise _there(path) from error
                 raise
+        _flush_folder(place.parent)
     finally:
         _remove(temporary)
 
@@ -82,10 +93,15 @@ def _there(path: Path) -> UserError:
 
 
 def _swap(new: Path, path: Path) -> None:
-    """Put `new` in the place of `path`, which is removed; whatever fails, one of them is there."""
+    """Put `new` in the place of `path`, which is removed; whatever fails, one of them is there.
+
+    Only a kill between two renames, on a system that cannot exchange names, leaves neither:
+    `recover` puts the old one back.
+    """
     if _exchange(new, path):
+        _flush_folder(path.parent)
         return  # what was there bears the temporary name now
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}{_OLD}", dir=path.parent))
     old = aside / path.name
     try:
         path.rename(old)
@@ -98,6 +114,7 @@ def _swap(new: Path, path: Path) -> None:
         with suppress(OSError):
             aside.rmdir()  # only if it is empty: if it is not, it holds the only copy
         raise
+    _flush_folder(path.parent)
     _remove(aside)
 
 
@@ -120,12 +137,37 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def recover(folder: Path) -> None:
+    """Put back the folders of `folder` that a kill in the middle of their replacement hid."""
+    for old in folder.glob(f".*{_OLD}*/*"):
+        path = folder / old.name
+        if old.parent.name.startswith(f".{old.name}{_OLD}") and not path.exists():
+            old.rename(path)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder that disappears at once: a kill on the way leaves a hidden rest of it."""
+    rest = Path(tempfile.mkdtemp(prefix=f".{path.name}-removed-", dir=path.parent))
+    with suppress(OSError):  # another process may have removed it
+        path.rename(rest / path.name)
+    shutil.rmtree(rest, ignore_errors=True)
+
+
 def _flush(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _flush_folder(path: Path) -> None:
+    """Flush the names in a folder, where its file system can."""
+    try:
+        _flush(path)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
+            raise
 
 
 def _umask() -> int:

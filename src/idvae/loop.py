@@ -291,9 +291,10 @@ class Trainer:
         return self.run.path / "checkpoints"
 
     def save(self) -> None:
-        """Write a checkpoint of this step, unless a number in it is not finite."""
+        """Write a checkpoint of this step, unless it is there or a number in it is not finite."""
         self._check_finite()
-        if self.is_first:
+        path = self._checkpoint_folder / f"{self.step:08d}"
+        if self.is_first and not checkpoints.is_whole(path):
             average = self.average and checkpoints.on_cpu(self.average.state_dict())
             checkpoint = checkpoints.Checkpoint(
                 self.step,
