@@ -169,6 +169,32 @@ def test_rates_that_fell_to_nothing_are_not_gone_on_with(digits, tmp_path):
     assert api.resume(tmp_path / "run", {"steps": 20, "lr_steps": 20}).fit()
 
 
+def test_another_number_of_processes_is_told_before_anything_changes(digits, tmp_path):
+    """It would give each step other images, and another number of them."""
+    run = api.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "steps": 10})
+    assert Run.open(run.path).config["processes"] == 1
+    run.config["processes"] = 2  # as torchrun would have made it
+    run.write_config()
+    run.append_metrics({"step": 12})
+    before = {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
+    words = r"by 2 processes, now there is 1: go on with torchrun --nproc-per-node 2, or pass --ch"
+    with pytest.raises(UserError, match=words):
+        api.resume(run.path, {"steps": 20})
+    assert {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()} == before
+    assert api.resume(run.path, {"steps": 20}, change_processes=True).fit()
+    again = Run.open(run.path)
+    assert [again.processes(step) for step in (1, 10, 11, 20)] == [2, 2, 1, 1]
+    assert api.resume(run.path, {"steps": 22}).fit()  # not asked again
+
+
+def test_a_run_of_before_processes_were_noted_goes_on(digits, tmp_path):
+    run = api.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "steps": 3})
+    del run.config["processes"]
+    run.write_config()
+    assert api.resume(run.path, {"steps": 4}).fit()
+    assert Run.open(run.path).config["processes"] == 1
+
+
 def test_a_signal_finishes_the_step_and_saves(digits, uninterrupted, tmp_path):
     trainer = start(digits, tmp_path / "run")
 

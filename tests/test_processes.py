@@ -65,6 +65,7 @@ def test_two_processes_equal_one_with_the_whole_batch(name, more, data_root, tmp
     )
     for name, value in a.model.items():
         torch.testing.assert_close(b.model[name], value, rtol=0, atol=1e-6)
+    assert api.Run.open(tmp_path / "two").config["processes"] == 2
     rows = (one.metrics(), api.Run.open(tmp_path / "two").metrics())
     assert [r["step"] for r in rows[0]] == [r["step"] for r in rows[1]] == [5, 10, 15, 20]
     assert rows[1][-1]["loss_dis"] == pytest.approx(rows[0][-1]["loss_dis"], abs=1e-6)

@@ -114,6 +114,7 @@ def start(
         for name, network in trainer.method.named_children()
     }
     config["step_macs"] = step_macs(trainer.method)
+    config["processes"] = trainer.fabric.world_size
     if trainer.is_first:
         trainer.run = Run.create(out, config, overwrite, (prepared.path, *inputs))
         if condition is not None:
@@ -124,16 +125,19 @@ def start(
     return trainer
 
 
-def resume(path: Path, changes: Mapping[str, Any]) -> Any:
+def resume(path: Path, changes: Mapping[str, Any], change_processes: bool = False) -> Any:
     """A trainer that goes on from a run's newest checkpoint.
 
     Args:
         path: the run folder.
         changes: options that may change between parts of a run: steps, lr_steps, device,
             threads; None leaves one as it is.
+        change_processes: go on also by another number of processes than before: each step then
+            sees another number of images, and others.
 
     Raises:
-        UserError: no run there, its data are gone or were changed, or its checkpoint is damaged.
+        UserError: no run there, its data are gone or were changed, its checkpoint is damaged, or
+            it was trained by another number of processes.
     """
     from idvae.loop import Trainer
 
@@ -145,15 +149,30 @@ def resume(path: Path, changes: Mapping[str, Any]) -> Any:
     chosen = settings.from_mapping(method, {**options, **asked})
     chosen = replace(chosen, train=chosen.train.after(planned.train))
     trainer = Trainer(run, chosen, prepared)
+    if not change_processes:
+        _check_processes(run, trainer)
     trainer.restore()
     if trainer.step >= chosen.train.steps:
         raise UserError(
             f"{path} has reached its {chosen.train.steps} steps; pass more with --steps to go on"
         )
     run.config["options"] = chosen.options()
+    run.change_processes(trainer.step, trainer.fabric.world_size)
     if trainer.is_first:
         run.write_config()
     return trainer
+
+
+def _check_processes(run: Run, trainer: Any) -> None:
+    before, now = run.processes(trainer.newest), trainer.fabric.world_size
+    if before != now:
+        batch = trainer.config.batch_size
+        raise UserError(
+            f"{run.path} was trained by {before} {'process' if before == 1 else 'processes'}, now "
+            f"there {'is' if now == 1 else 'are'} {now}: go on with torchrun --nproc-per-node "
+            f"{before}, or pass --change-processes, and each step sees {now} × {batch} images "
+            f"instead of {before} × {batch}, and others"
+        )
 
 
 def data_of(run: Run) -> PreparedSet:

@@ -290,6 +290,11 @@ class Trainer:
     def _checkpoint_folder(self) -> Any:
         return self.run.path / "checkpoints"
 
+    @property
+    def newest(self) -> int:
+        """The step of the newest checkpoint, 0 where there is none."""
+        return max(checkpoints.steps(self._checkpoint_folder), default=0)
+
     def save(self) -> None:
         """Write a checkpoint of this step, unless it is there or a number in it is not finite."""
         self._check_finite()
@@ -315,7 +320,7 @@ class Trainer:
         folder = self._checkpoint_folder
         if self.is_first:
             checkpoints.remove_unfinished(folder)
-            self.run.rewind_metrics(max(checkpoints.steps(folder), default=0))
+            self.run.rewind_metrics(self.newest)
         self.fabric.barrier()
         if not checkpoints.steps(folder):
             return

@@ -1,6 +1,7 @@
 """The run folder: where a training writes what it is and what it did.
 
-    config.yaml          everything that made the run: method, options, networks, data, versions
+    config.yaml          everything that made the run: method, options, networks, data, versions,
+                         processes
     conditions.npy       conditions of the training split, where the run has one
     metrics.jsonl        one line every `log_every` steps
     checkpoints/STEP/    weights and optimizer state (checkpoints.py)
@@ -136,6 +137,21 @@ class Run:
             )
         except (UserError, ValueError, TypeError) as error:
             raise UserError(f"{file} cannot be read ({error}); train the run again") from error
+
+    def processes(self, step: int) -> int:
+        """How many processes made a step together; 1 where an older version did not note it."""
+        for last, count in sorted(self.config.get("processes_until", {}).items()):
+            if step <= last:
+                return count
+        return self.config.get("processes", 1)
+
+    def change_processes(self, step: int, count: int) -> None:
+        """Note that the steps after `step` are made by `count` processes."""
+        before = self.processes(step)
+        if before != count:
+            until = {k: v for k, v in self.config.get("processes_until", {}).items() if k < step}
+            self.config["processes_until"] = {**until, step: before} if step else until
+        self.config["processes"] = count
 
     @property
     def metrics_file(self) -> Path:

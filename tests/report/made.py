@@ -21,7 +21,9 @@ def value(*values):
     return Value.of(values)
 
 
-def a_run(folder, method="idvae", seed=0, checksum="abc", parameters=None, **options):
+def a_run(
+    folder, method="idvae", seed=0, checksum="abc", parameters=None, processes=None, **options
+):
     """A run folder with two lines of metrics."""
     config = {
         "method": method,
@@ -30,7 +32,7 @@ def a_run(folder, method="idvae", seed=0, checksum="abc", parameters=None, **opt
         "parameters": parameters or {"trunk": 1000, "dec": 500},
         "step_macs": 2_000_000,
     }
-    run = Run.create(folder, config)
+    run = Run.create(folder, config | ({"processes": processes} if processes else {}))
     run.append_metrics({"step": 60, "images_per_s": 10.0})
     run.append_metrics({"step": 100, "images_per_s": 40.0})
     return run

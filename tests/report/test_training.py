@@ -3,7 +3,7 @@
 import pytest
 
 from idvae.report.rows import Entry, rows_of
-from idvae.report.training import Training, remarks, training_of, with_unit
+from idvae.report.training import Training, images, remarks, training_of, with_unit
 from report.made import entry, scored
 
 
@@ -13,6 +13,40 @@ def test_the_cost_is_steps_times_batch_times_the_count(tmp_path):
     assert training_of(row) == Training(1500, 100 * 10 * 2_000_000, pytest.approx(70 / 60))
     (other,) = rows_of([Entry(scored("x", (1.0,)))])
     assert training_of(other) == Training()
+
+
+def test_a_run_of_several_processes_cost_what_all_of_them_did(tmp_path):
+    (one,) = rows_of([entry(tmp_path / "one", processes=1)])
+    (old,) = rows_of([entry(tmp_path / "old")])  # of a version that did not note it
+    (two,) = rows_of([entry(tmp_path / "two", processes=2)])
+    assert training_of(one) == training_of(old) == Training(1500, 2e9, pytest.approx(70 / 60))
+    # Each has a batch of its own: twice the images in all, and in the seconds of each line.
+    assert training_of(two).macs == 2 * training_of(one).macs
+    assert training_of(two).minutes == pytest.approx(4 * 70 / 60)
+    (told,) = remarks(rows_of([entry(tmp_path / "a"), entry(tmp_path / "b", "vae", processes=2)]))
+    assert told == "Not the same in all rows: processes (IDVAE 1, VAE 2)."
+
+
+def test_each_step_counts_by_the_processes_that_made_it(tmp_path):
+    made = entry(tmp_path / "r", processes=1)
+    made.run.change_processes(60, 4)
+    assert [made.run.processes(step) for step in (0, 60, 61, 100)] == [1, 1, 4, 4]
+    assert training_of(rows_of([made])[0]) == Training(
+        1500,
+        (60 + 4 * 40) * 10 * 2_000_000,
+        # 600 images at 10 a second by one; 1,600 at 40 a second by four.
+        pytest.approx((60 + 4 * 40) / 60),
+    )
+    made.run.change_processes(60, 4)  # gone on with once more
+    made.run.change_processes(80, 2)
+    assert made.run.config["processes_until"] == {60: 1, 80: 4}
+    assert images(made.run, 0, 100) == (60 + 4 * 20 + 2 * 20) * 10
+    assert images(made.run, 70, 90) == (4 * 10 + 2 * 10) * 10
+
+
+def test_runs_of_other_processes_are_not_seeds_of_one_row(tmp_path):
+    made = [entry(tmp_path / str(n), seed=n, processes=n) for n in (1, 2)]
+    assert [row.name for row in rows_of(made)] == ["IDVAE (processes 1)", "IDVAE (processes 2)"]
 
 
 def test_what_a_run_does_not_say_is_not_made_up(tmp_path):

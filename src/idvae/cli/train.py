@@ -43,6 +43,12 @@ def _resume(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps")
     parser.add_argument("--threads", type=int, help="CPU threads of torch; 0 takes them all")
+    parser.add_argument(
+        "--change-processes",
+        action="store_true",
+        help="go on by another number of processes than before: each step then sees another "
+        "number of images (--batch-size for each process), and others",
+    )
     options = parser.parse_args(argv)
     if options.resume is None:
         raise UserError(
@@ -55,7 +61,8 @@ def _resume(argv: Sequence[str]) -> int:
     from idvae import api
 
     names = ("steps", "lr_steps", "device", "threads")
-    return _fit(api.resume(options.resume, {name: getattr(options, name) for name in names}))
+    changes = {name: getattr(options, name) for name in names}
+    return _fit(api.resume(options.resume, changes, options.change_processes))
 
 
 def _start(method: str, flags: list[str]) -> int:

@@ -16,7 +16,7 @@ from idvae.runs import Run
 # Options that do not change what a method learns, or that seeds of one row differ in.
 FREE = ("seed", "device", "threads", "log_every", "grid_every", "save_every", "keep", "tensorboard")
 # Options that are the budget and the networks: a fair comparison has them equal in all rows.
-BUDGET = ("steps", "batch_size", "preset", "width", "z_dim")
+BUDGET = ("steps", "batch_size", "processes", "preset", "width", "z_dim")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,11 @@ def rows_of(entries: Sequence[Entry], ignore: Sequence[str] = ()) -> list[Row]:
 
 def differing(rows: Sequence[Row], options: Iterable[str] = BUDGET) -> dict[str, dict[str, Any]]:
     """Those of the options that are not the same in all rows of runs: option → row → value."""
-    runs = {row.name: row.runs[0].config["options"] for row in rows if row.runs}
+    runs = {
+        row.name: {**row.runs[0].config["options"], "processes": _processes(row.runs[0])}
+        for row in rows
+        if row.runs
+    }
     found = {name: {row: made.get(name) for row, made in runs.items()} for name in options}
     return {name: by_row for name, by_row in found.items() if len(set(by_row.values())) > 1}
 
@@ -108,8 +112,17 @@ def _made(run: Run) -> dict[str, Any]:
     from idvae.settings import completed  # imports torch, which tables of scores do not need
 
     options = completed(run.config["method"], run.config["options"])
+    options["processes"] = _processes(run)
     kept = {name: options[name] for name in sorted(options) if name not in FREE}
     return {**kept, "data": run.config["data"].get("checksum")}
+
+
+def _processes(run: Run) -> int | str:
+    """By how many processes a run was trained: each takes a batch."""
+    earlier = run.config.get("processes_until") or {}
+    now = run.config.get("processes", 1)
+    told = ", ".join([*(f"{n} until step {last}" for last, n in sorted(earlier.items())), f"{now}"])
+    return told if earlier else now
 
 
 def _check_data(entries: Sequence[Entry], ignore: Sequence[str]) -> None:

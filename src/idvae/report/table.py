@@ -115,7 +115,8 @@ def caption(made: Table) -> str:
     if made.training:
         told += (
             " Multiply-adds: matrix products and convolutions, forward and "
-            "backward, all steps. Minutes: as measured, comparable on one idle machine only."
+            "backward, all steps and processes. Minutes: as measured, summed over processes, "
+            "comparable on one idle machine only."
         )
     return told
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from idvae.report.rows import Row, differing
 from idvae.runs import Run
@@ -18,7 +19,8 @@ class Training:
     Attributes:
         parameters: of all networks.
         macs: multiply-adds of the whole training; None for runs older than their counting.
-        minutes: as measured, on whatever machine it was; None where it was not.
+        minutes: of all its processes together, as measured, on whatever machine it was; None
+            where it was not.
     """
 
     parameters: int | None = None
@@ -45,21 +47,32 @@ def steps_done(run: Run) -> int:
 
 
 def macs(run: Run) -> float | None:
-    """Multiply-adds of the steps that were made."""
+    """Multiply-adds of the steps that were made, by all processes."""
     each = run.config.get("step_macs")
-    return None if each is None else each * steps_done(run) * run.config["options"]["batch_size"]
+    return None if each is None else each * images(run, 0, steps_done(run))
 
 
 def minutes(run: Run) -> float | None:
-    """Time in training steps, from the images and the speed of each line of metrics."""
+    """Time in training steps, from the images and the speed of each line of metrics.
+
+    Each process counts: two that train together for an hour take two hours of a processor or GPU.
+    """
     seconds, before = 0.0, 0
     for row in run.metrics():
         if not row.get("images_per_s"):
             return None
-        images = (row["step"] - before) * run.config["options"]["batch_size"]
-        seconds += images / row["images_per_s"]
+        together = images(run, before, row["step"]) / row["images_per_s"]
+        seconds += together * run.processes(row["step"])
         before = row["step"]
     return seconds / 60 if before else None
+
+
+def images(run: Run, first: int, last: int) -> int:
+    """Images that all processes were trained on in the steps after `first` up to `last`."""
+    changes = [step for step in run.config.get("processes_until", {}) if first < step < last]
+    edges = [first, *sorted(changes), last]
+    by_all = sum((b - a) * run.processes(b) for a, b in pairwise(edges))
+    return by_all * run.config["options"]["batch_size"]
 
 
 def with_unit(count: float) -> str:
