@@ -301,6 +301,21 @@ def test_eval_mode_reconstructs_and_samples_as_training_does(preset, lr, digits,
     assert (means["eval"] - means["train"]).abs().mean() < 0.3 * means["train"].std()
 
 
+def test_what_is_logged_at_some_steps_is_averaged_over_them_alone(digits, tmp_path):
+    trainer = start(digits, tmp_path / "run", steps=12, log_every=6)
+    work, rare = trainer.method.step, iter([2.0, 4.0, 8.0])
+
+    def step(*arguments, **noise):
+        work(*arguments, **noise)
+        if trainer.step in (1, 2, 7):
+            trainer.method.log(rare=torch.tensor(next(rare)))
+
+    trainer.method.step = step
+    rows = []
+    trainer.fit(lambda step, row: rows.append(row["rare"]))
+    assert rows == [3.0, 8.0]
+
+
 def test_average_follows_the_decoder(digits, tmp_path):
     trainer = start(digits, tmp_path / "run", steps=1)
     before = [p.clone() for p in trainer.average.parameters()]

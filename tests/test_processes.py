@@ -1,5 +1,6 @@
 """Several processes train as one with the whole batch would."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,38 @@ def test_two_processes_equal_one_with_the_whole_batch(name, more, data_root, tmp
     rows = (one.metrics(), api.Run.open(tmp_path / "two").metrics())
     assert [r["step"] for r in rows[0]] == [r["step"] for r in rows[1]] == [5, 10, 15, 20]
     assert rows[1][-1]["loss_dis"] == pytest.approx(rows[0][-1]["loss_dis"], abs=1e-6)
+
+
+PARTS = """
+import json, sys, torch
+from idvae import api
+from idvae.loop import average_gradients
+
+rank = int(__import__("os").environ["RANK"])
+prepared = api.open_data(sys.argv[1])
+options = {"threads": 1, "width": 4, "z_dim": 3, "equilibrium": 0.68}
+chosen = api.settings.from_mapping("vae-gan", options)
+trainer = api.start(chosen, prepared, api.Path(sys.argv[2]), False)
+found = {"mean": trainer.method.mean_of_all(torch.tensor([1.0, 3.0 * rank])).tolist()}
+
+# Each parameter: reached by the loss of both processes, of the second alone, of none.
+weights = [torch.nn.Parameter(torch.ones(2, 2)) for _ in range(3)]
+reached = weights[: rank + 1]
+sum((rank + 1) * p.sum() for p in reached).backward(inputs=weights[:2])
+average_gradients(weights)
+found["gradients"] = [None if p.grad is None else p.grad.tolist() for p in weights]
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no distributed here")
+def test_what_processes_share_is_the_mean_of_all_also_where_one_has_nothing(data_root, tmp_path):
+    """A parameter that one loss did not reach gets zeros from it; one that none did, nothing."""
+    data.prepare("gaussians-ring", n=100, set_name="ring-shared")
+    processes = start_all(["ring-shared", str(tmp_path / "run")], ("-c", PARTS))
+    outputs = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    for output, _ in outputs:
+        found = json.loads(output.splitlines()[-1])
+        assert found["mean"] == [1.0, 1.5]
+        assert found["gradients"] == [[[1.5, 1.5]] * 2, [[1.0, 1.0]] * 2, None]

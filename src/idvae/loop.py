@@ -3,8 +3,9 @@
 import copy
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,8 @@ class Trainer:
         self.method = build_method(settings, shape, self.config.seed)
         self.config.check(tuple(self.method.groups))
         self.method.to(self.fabric.device, self.dtype, memory_format=torch.channels_last)
+        if self.fabric.world_size > 1:
+            self.method.mean_of_all = partial(all_reduce, how="mean")
         if self.config.sync_norm and self.fabric.world_size > 1:
             for norm in self.method.modules():
                 if isinstance(norm, BatchNorm):
@@ -170,6 +173,7 @@ class Trainer:
         x = self._to_float(images)
         y = None if conditions is None else conditions.to(self.dtype)
         noise = {name: t.to(self.dtype) for name, t in noise.items()}
+        self.method.logged.clear()  # of the step before
         with autocast(self.fabric.device, self.config.precision):
             self.method.step(x, y, self._update, **noise)
         for name, value in self.method.logged.items():
@@ -181,18 +185,11 @@ class Trainer:
         parameters = self.parameters[group]
         self.fabric.backward(loss, inputs=parameters, retain_graph=retain)
         if self.fabric.world_size > 1:
-            self._average_gradients(parameters)
+            average_gradients(parameters)
         if self.config.clip:
             nn.utils.clip_grad_norm_(parameters, self.config.clip)
         self.optimizers[group].step()
         self.optimizers[group].zero_grad()
-
-    def _average_gradients(self, parameters: list[nn.Parameter]) -> None:
-        """Average over processes as one flat tensor: one message for a group."""
-        flat = torch.cat([p.grad.flatten() for p in parameters])
-        flat = all_reduce(flat, "mean")
-        for p, grad in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-            p.grad.copy_(grad.view_as(p))
 
     def _set_learning_rates(self) -> None:
         if self.config.lr_final == 1.0:
@@ -333,6 +330,28 @@ class Trainer:
                 raise UserError(f"{where} holds no averaged decoder; train without --ema")
             checkpoints.load_weights(self.average, saved.average, where)
         self.step = saved.step
+
+
+def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
+    """Average over processes as one flat tensor: one message for a group.
+
+    A parameter that the loss of this process did not reach counts as a gradient of zeros, where
+    another process has one; where none has, it stays without, as in a training by one process.
+    """
+    missing = [i for i, p in enumerate(parameters) if p.grad is None]
+    have = torch.ones(len(parameters), dtype=parameters[0].dtype, device=parameters[0].device)
+    for i in missing:
+        have[i] = 0
+    grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    flat = all_reduce(torch.cat([*(grad.flatten() for grad in grads), have]), "mean")
+    *means, have = flat.split([*(p.numel() for p in parameters), len(parameters)])
+    for p, mean in zip(parameters, means, strict=True):
+        if p.grad is not None:
+            p.grad.copy_(mean.view_as(p))
+    for i in missing:
+        if have[i] > 0:
+            p = parameters[i]
+            p.grad = torch.empty_like(p).copy_(means[i].view_as(p))
 
 
 def build_method(settings: Settings, shape: DataShape, seed: int) -> Method:

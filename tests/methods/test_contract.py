@@ -1,5 +1,8 @@
 """What every registered method must keep, whichever it is."""
 
+import ast
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -58,6 +61,14 @@ def test_a_step_is_determined_by_its_arguments(name, options):
     one, other = run_step(name, seed=3, **options), run_step(name, seed=3, **options)
     for p, q in zip(one.method.parameters(), other.method.parameters(), strict=True):
         assert torch.equal(p, q)
+
+
+def test_no_method_knows_of_processes():
+    """What they must agree on comes from the loop: `mean_of_all`."""
+    for file in Path(methods.__file__).parent.glob("*.py"):
+        nodes = ast.walk(ast.parse(file.read_text("utf-8")))
+        names = {node.id for node in nodes if isinstance(node, ast.Name)}
+        assert not names & {"distributed", "all_reduce"}, file.name
 
 
 @pytest.mark.parametrize("name", methods.names())

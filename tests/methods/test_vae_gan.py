@@ -128,6 +128,24 @@ def test_the_one_that_is_ahead_rests(bias, equilibrium, moved):
     assert list(still_gradients(method, step)) == moved
 
 
+def test_processes_that_train_together_leave_out_the_same_update():
+    """The one whose discriminator is ahead goes by the mean of all, as the other one does."""
+    step = run_step("vae-gan", DataShape(0, 2))
+    method = clone(step.seen[0].before)
+    method.config.equilibrium = 0.68
+    ahead, even = (torch.full((4,), 9.0), -torch.full((4,), 9.0)), (torch.zeros(4),) * 2
+    alone = [method.moves(real, fake, fake) for real, fake in (ahead, even)]
+    assert alone == [(True, False), (True, True)]
+    found = []
+    method.mean_of_all = lambda mine: found.append(mine) or mine
+    for real, fake in (ahead, even):
+        method.moves(real, fake, fake)
+    mean = sum(found) / 2
+    method.mean_of_all = lambda mine: mean
+    together = [method.moves(real, fake, fake) for real, fake in (ahead, even)]
+    assert together[0] == together[1]
+
+
 def test_equilibrium_and_margin_are_off_by_default():
     config = run_step("vae-gan", DataShape(0, 2)).method.config
     assert config.equilibrium is None

@@ -1,6 +1,6 @@
 """What every method is: named networks, groups of them, and one training step."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -20,6 +20,10 @@ class Update(Protocol):
         """
 
 
+def _alone(value: Tensor) -> Tensor:
+    return value
+
+
 class Method(nn.Module):
     """Base of all methods. A subclass is one file that reads like its paper.
 
@@ -35,6 +39,8 @@ class Method(nn.Module):
             order of the updates of a step.
         repeats: how many updates of a group a step makes, where it is not one.
         chooses: whether a step looks at its numbers to choose which updates it makes.
+        mean_of_all: the mean of a tensor over the processes that train together, which must all
+            choose the same updates; given by the loop, and the tensor itself without others.
         z_dim: width of the latent code.
     """
 
@@ -62,6 +68,7 @@ class Method(nn.Module):
         self.shape = nets.shape
         self.repeats = {}
         self.chooses = False
+        self.mean_of_all: Callable[[Tensor], Tensor] = _alone
         self.logged: dict[str, Tensor] = {}
 
     def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
@@ -77,7 +84,10 @@ class Method(nn.Module):
         return F.normalize(z, dim=1) if self.prior == "sphere" else z
 
     def log(self, **values: Tensor) -> None:
-        """Note scalars of this step worth watching beside the losses that go through `update`."""
+        """Note scalars of this step worth watching beside the losses that go through `update`.
+
+        A step may note some of them only: each is averaged over the steps that noted it.
+        """
         self.logged.update((name, value.detach()) for name, value in values.items())
 
     def step(self, x: Tensor, y: Tensor | None, update: Update, **noise: Tensor) -> None:

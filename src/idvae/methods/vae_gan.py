@@ -7,7 +7,7 @@ metric". Numbers in brackets are its equations.
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor
 
 from idvae import losses
 from idvae.methods.method import Method, Update
@@ -85,11 +85,7 @@ class VAEGAN(Method):
         if self.config.equilibrium is None:
             return True, True
         terms = (losses.log_real(logit_x), losses.log_fake(logit_gen), losses.log_fake(logit_rec))
-        entropies = -torch.stack(terms).detach()
-        if distributed.is_available() and distributed.is_initialized():
-            # Processes that train together must leave out the same updates.
-            distributed.all_reduce(entropies)
-            entropies = entropies / distributed.get_world_size()
+        entropies = self.mean_of_all(-torch.stack(terms).detach())
         off = entropies - self.config.equilibrium
         dec, dis = bool((off <= self.config.margin).all()), bool((off >= -self.config.margin).all())
         return (dec, dis) if dec or dis else (True, True)
