@@ -174,3 +174,31 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def read_bounded(path: str | os.PathLike[str], most: int) -> bytes:
+    """The bytes of a file that a stranger may have made.
+
+    Raises:
+        UserError: it is no file (a pipe would never end), or larger than `most` bytes.
+        FileNotFoundError: nothing is there.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is no file")
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise UserError(f"{path} is larger than {most:,} bytes, which none of its kind is")
+    return data
+
+
+def is_plain_name(value: object) -> bool:
+    """Whether it can name a thing in a folder, and nothing outside of it."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= 200
+        and not value.startswith(".")
+        and value.isprintable()
+        and not set(value) & set("/\\")
+    )

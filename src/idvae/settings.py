@@ -12,17 +12,28 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from importlib import resources
 from inspect import cleandoc
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import yaml
-from jsonargparse import ActionConfigFile, ArgumentParser
+from jsonargparse import ArgumentParser
 
-from idvae import methods
+from idvae import methods, strict_yaml
 from idvae.devices import PRECISIONS
 from idvae.errors import UserError
 from idvae.networks import NetworkConfig
+from idvae.option_types import (
+    Count,
+    Decay,
+    OrNone,
+    Rate,
+    Share,
+    Weight,
+    Within,
+    check_ranges,
+    fitted,
+    flag_of,
+    types_of,
+)
 from idvae.seeds import checked_seed
 
 
@@ -32,7 +43,7 @@ class TrainConfig:
 
     Attributes:
         steps: training steps; one step is one pass of the method's updates over one batch.
-        batch_size: images in a batch, on each process.
+        batch_size: images in a batch, on each process; batch normalisation needs two.
         seed: of the weights, the order of the images, the noise and the pictures.
         device: auto (a GPU where there is one), cpu, cuda, cuda:1, mps.
         precision: 32 (float32), bf16 (autocast, with float32 losses and weights), tf32 (float32
@@ -60,43 +71,34 @@ class TrainConfig:
         tensorboard: also write TensorBoard's event files (needs the track extra).
     """
 
-    steps: int = 10_000
-    batch_size: int = 64
+    steps: Count = 10_000
+    batch_size: Annotated[int, Within(least=2)] = 64
     seed: int = 0
     device: str = "auto"
     precision: str = "32"
     graphs: bool = False
-    threads: int = 0
-    lr: float = 5e-4
-    lr_of: dict[str, float] = field(default_factory=dict)
-    betas: tuple[float, float] = (0.5, 0.999)
-    betas_of: dict[str, tuple[float, float]] = field(default_factory=dict)
-    lr_final: float = 1.0
-    lr_steps: int | None = None
-    clip: float = 0.0
-    ema: float = 0.0
+    threads: OrNone = 0
+    lr: Rate = 5e-4
+    lr_of: dict[str, Rate] = field(default_factory=dict)
+    betas: tuple[Decay, Decay] = (0.5, 0.999)
+    betas_of: dict[str, tuple[Decay, Decay]] = field(default_factory=dict)
+    lr_final: Share = 1.0
+    lr_steps: Count | None = None
+    clip: Weight = 0.0
+    ema: Decay = 0.0
     flip: bool = False
     condition: str | None = None
     sync_norm: bool = False
-    log_every: int = 50
-    grid_every: int = 1000
-    save_every: int = 1000
-    keep: int = 3
+    log_every: Count = 50
+    grid_every: OrNone = 1000
+    save_every: Count = 1000
+    keep: Count = 3
     tensorboard: bool = False
 
     def check(self, groups: Sequence[str]) -> None:
         """Raise UserError where a value is out of range or names a group that is not there."""
-        for name in ("steps", "batch_size", "log_every", "save_every", "keep"):
-            self._at_least(name, 1)
-        if self.lr_steps is not None:
-            self._at_least("lr_steps", 1)
-        for name in ("threads", "clip", "grid_every"):
-            self._at_least(name, 0)
+        check_ranges(self)
         checked_seed(self.seed)
-        if not 0 <= self.ema < 1:
-            raise UserError(f"--ema {self.ema} is out of range; it is at least 0 and below 1")
-        if not 0 <= self.lr_final <= 1:
-            raise UserError(f"--lr-final {self.lr_final} is out of range; it is from 0 to 1")
         if self.lr_final == 0 and self.fall < self.steps:
             raise UserError(
                 f"--lr-final 0: the learning rates are 0 from step {self.fall} on, so what is left "
@@ -109,17 +111,11 @@ class TrainConfig:
         for name in ("lr_of", "betas_of"):
             for group in getattr(self, name):
                 if group not in groups:
-                    flag = name.replace("_", "-")
+                    flag = flag_of(name)
                     raise UserError(
-                        f"--{flag} names no group {group!r}; they are {', '.join(groups)}. "
-                        f"Where it comes from a recipe, --{flag} '{{}}' takes it back"
+                        f"{flag} names no group {group!r}; they are {', '.join(groups)}. "
+                        f"Where it comes from a recipe, {flag} '{{}}' takes it back"
                     )
-        for rate in (self.lr, *self.lr_of.values()):
-            if not rate > 0:
-                raise UserError(f"a learning rate of {rate} is out of range; it is above 0")
-        for pair in (self.betas, *self.betas_of.values()):
-            if not all(0 <= beta < 1 for beta in pair):
-                raise UserError(f"--betas {pair} is out of range; each is at least 0 and below 1")
 
     @property
     def fall(self) -> int:
@@ -141,12 +137,6 @@ class TrainConfig:
             return replace(self, lr_steps=planned.steps)
         return self
 
-    def _at_least(self, name: str, least: int) -> None:
-        value = getattr(self, name)
-        if not value >= least:
-            flag = name.replace("_", "-")
-            raise UserError(f"--{flag} {value} is out of range; it is at least {least}")
-
 
 @dataclass
 class Settings:
@@ -162,6 +152,11 @@ class Settings:
         parts = (self.method_config, self.networks, self.train)
         flat = {k.rstrip("_"): v for part in parts for k, v in asdict(part).items()}
         return {k: _plain(v) for k, v in flat.items()}
+
+    def check_ranges(self) -> None:
+        """Raise UserError where a number is out of the range beside its field."""
+        for part in (self.method_config, self.networks, self.train):
+            check_ranges(part)
 
 
 def completed(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,7 +179,13 @@ def _plain(value: Any) -> Any:
 
 
 def parser(method: str) -> ArgumentParser:
-    """The parser of all options of training with one method; its errors are exceptions."""
+    """The parser of the flags of training with one method; its errors are exceptions.
+
+    It knows no flag that reads a file: `from_flags` reads those of --config.
+
+    Raises:
+        UserError: an option of the method that its docstring does not explain.
+    """
     cls = methods.get(method)
     parser = ArgumentParser(
         prog=f"idvae train {method}",
@@ -192,28 +193,39 @@ def parser(method: str) -> ArgumentParser:
         exit_on_error=False,
         default_env=False,
     )
-    parser.add_argument("--config", action=ActionConfigFile, help="a YAML file of these options")
-    for part in (cls.Config, NetworkConfig, TrainConfig):
-        texts = attribute_texts(part)
+    for part in _parts(method):
+        texts, types = attribute_texts(part), types_of(part)
         for item in fields(part):
             default = item.default_factory() if callable(item.default_factory) else item.default
             parser.add_argument(
-                "--" + item.name.rstrip("_").replace("_", "-"),
-                type=item.type,
-                default=default,
-                help=texts[item.name],
+                flag_of(item.name), type=types[item.name], default=default, help=texts[item.name]
             )
     return parser
 
 
+def _parts(method: str) -> tuple[type, type, type]:
+    """The dataclasses of all options of training with one method."""
+    return methods.get(method).Config, NetworkConfig, TrainConfig
+
+
 def attribute_texts(config_class: type) -> dict[str, str]:
-    """The explanations of a dataclass's fields, from its docstring and those of its bases."""
+    """The explanations of a dataclass's fields, from its docstring and those of its bases.
+
+    Raises:
+        UserError: a field that none of them explains.
+    """
     texts: dict[str, str] = {}
     for base in reversed(config_class.__mro__[:-1]):
         section = cleandoc(base.__doc__ or "").partition("Attributes:\n")[2]
         for entry in re.split(r"\n(?=    \w)", "\n" + section):
             name, _, text = entry.strip().partition(": ")
             texts[name] = " ".join(text.split())
+    for item in fields(config_class):
+        if not texts.get(item.name):
+            raise UserError(
+                f"{config_class.__name__}.{item.name} is not explained; give it a line under "
+                "Attributes: in the docstring of its class"
+            )
     return texts
 
 
@@ -237,40 +249,79 @@ def recipes_for(method: str, source: str, kind: str) -> list[str]:
 
 def recipe(name: str) -> dict[str, Any]:
     """The options in a built-in recipe."""
-    text = resources.files("idvae.recipes").joinpath(f"{name}.yaml").read_text("utf-8")
-    return yaml.safe_load(text) or {}
+    data = resources.files("idvae.recipes").joinpath(f"{name}.yaml").read_bytes()
+    return strict_yaml.parse_mapping(data, f"the recipe {name}")
 
 
 def from_flags(method: str, flags: Sequence[str], recipes: Sequence[str] = ()) -> Settings:
-    """Parse command-line flags over recipes.
+    """Parse command-line flags over the files of --config over recipes.
 
     Raises:
-        UserError: an unknown flag or key, or a value of a wrong type.
+        UserError: an unknown flag or key, a value of a wrong type or out of range, or a file that
+            cannot be read.
     """
     known = parser(method)
-    _set_recipes(known, recipes)
-    return _settings(method, _parse(known, lambda: known.parse_args(_config_first(flags))))
+    files, flags = _split_config(flags)
+    for values in (*map(recipe, recipes), *map(read_config, files)):
+        known.set_defaults(_fitted(method, values))
+    try:
+        found = known.parse_args(flags).as_dict()
+    except Exception as error:  # jsonargparse has no common class for what it raises
+        raise UserError(_explain(known, str(error))) from error
+    settings = _settings(method, found)
+    settings.check_ranges()
+    return settings
 
 
 def from_mapping(method: str, options: Mapping[str, Any], recipes: Sequence[str] = ()) -> Settings:
-    """The same from Python or from a run's config.yaml; `lambda_` and `lambda` are both taken.
+    """The same from Python; `lambda_` and `lambda` are both taken. It reads no file.
+
+    Raises:
+        UserError: an unknown option, or a value of a wrong type or out of range.
+    """
+    settings = _from_mapping(method, options, recipes)
+    settings.check_ranges()
+    return settings
+
+
+def of_run(method: str, options: Mapping[str, Any]) -> Settings:
+    """The same of a run that is there, whose numbers may lie where those of a new one may not.
 
     Raises:
         UserError: an unknown option, or a value of a wrong type.
     """
-    known = parser(method)
-    _set_recipes(known, recipes)
-    plain = {name.rstrip("_"): _plain(value) for name, value in options.items()}
-    return _settings(method, _parse(known, lambda: known.parse_object(plain)))
+    return _from_mapping(method, options)
 
 
-def _set_recipes(known: ArgumentParser, recipes: Sequence[str]) -> None:
-    for name in recipes:
-        known.set_defaults(recipe(name))
+def _from_mapping(method: str, options: Mapping[str, Any], recipes: Sequence[str] = ()) -> Settings:
+    found = {}
+    for part in _parts(method):
+        for item in fields(part):
+            default = item.default_factory() if callable(item.default_factory) else item.default
+            found[item.name.rstrip("_")] = default
+    for values in (*map(recipe, recipes), options):
+        found.update(_fitted(method, values))
+    return _settings(method, found)
 
 
-def _config_first(flags: Sequence[str]) -> list[str]:
-    """Put files before flags, so that a flag wins wherever it stands; resolve recipe names."""
+def _fitted(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by the names that YAML has for them, each of the type of its field."""
+    types = {k.rstrip("_"): kind for part in _parts(method) for k, kind in types_of(part).items()}
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        name = str(key).replace("-", "_").rstrip("_")
+        if name not in types:
+            near = get_close_matches(name, types, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"see idvae train {method} --help"
+            raise UserError(f"there is no option {str(key)[:80]!r}; {hint}")
+        if name in found:
+            raise UserError(f"the option {name} is there twice")
+        found[name] = fitted(value, types[name], name)
+    return found
+
+
+def _split_config(flags: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The files of --config, and all other flags: these win wherever they stand."""
     files: list[str] = []
     rest: list[str] = []
     pending = iter(flags)
@@ -278,60 +329,51 @@ def _config_first(flags: Sequence[str]) -> list[str]:
         name, equals, value = flag.partition("=")
         if name == "--config":
             value = value if equals else next(pending, "")
-            if value in recipe_names():
-                value = str(resources.files("idvae.recipes").joinpath(f"{value}.yaml"))
-            files += ["--config", value]
+            if not value:
+                raise UserError("--config needs a YAML file or the name of a recipe")
+            files.append(value)
         else:
             rest.append(flag)
-    return files + rest
+    return files, rest
 
 
 def config_files(flags: Sequence[str]) -> tuple[Path, ...]:
     """The user's own YAML files among command-line flags."""
-    named = _config_first(flags)
-    return tuple(Path(file) for flag, file in pairwise(named) if flag == "--config")
+    return tuple(Path(file) for file in _split_config(flags)[0] if file not in recipe_names())
 
 
-def _parse(known: ArgumentParser, parse: Any) -> dict[str, Any]:
-    try:
-        values = parse().as_dict()
-    except Exception as error:  # jsonargparse has no common class for what it raises
-        raise UserError(_explain(known, str(error))) from error
-    values.pop("config", None)
-    return values
+def read_config(name: str) -> dict[str, Any]:
+    """The options in a recipe by its name, or in a YAML file.
+
+    Raises:
+        UserError: there is no such file, or it cannot be read.
+    """
+    if name in recipe_names():
+        return recipe(name)
+    if not Path(name).is_file():
+        near = get_close_matches(name, recipe_names(), n=3)
+        hint = f"; recipes of a name like it are {', '.join(near)}" if near else ""
+        raise UserError(f"--config {name}: the file does not exist{hint}")
+    return strict_yaml.read_mapping(Path(name))
 
 
 def _explain(known: ArgumentParser, message: str) -> str:
     message = re.sub(r"<class '(\w+)'>", r"\1", message).replace("typing.", "")
     message = re.sub(r'Parser key "(\w+)":', r"option \1:", message)
-    found = re.search(r"(?:unrecognized arguments: --|Option ')([\w.-]+)", message)
-    if found:
-        names = [a.dest for a in known._actions]
-        near = get_close_matches(found[1].replace("-", "_"), names, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; see {known.prog} --help"
-        message += hint
+    if found := re.search(r"unrecognized arguments: (--[\w.-]+)", message):
+        names = [name for action in known._actions for name in action.option_strings]
+        near = get_close_matches(found[1].replace("_", "-"), names, n=1)
+        message += f"; did you mean {near[0]}?" if near else f"; see {known.prog} --help"
     return message
 
 
 def _settings(method: str, values: dict[str, Any]) -> Settings:
-    def build(part: type) -> Any:
-        return part(**{f.name: values[f.name.rstrip("_")] for f in fields(part)})
-
-    return Settings(
-        method, build(methods.get(method).Config), build(NetworkConfig), build(TrainConfig)
+    parts = (
+        part(**{f.name: values[f.name.rstrip("_")] for f in fields(part)})
+        for part in _parts(method)
     )
-
-
-def load_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping; anything else is a UserError."""
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path} is no mapping of options")
-    return values
+    return Settings(method, *parts)
 
 
 def print_options(settings: Settings) -> None:
-    yaml.safe_dump(settings.options(), sys.stdout, sort_keys=False, allow_unicode=True)
+    sys.stdout.write(strict_yaml.dump(settings.options()))

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import IO, Any
 
-from idvae import api, checkpoints, methods, settings
+from idvae import api, checkpoints, methods, settings, strict_yaml
 from idvae.errors import UserError
 from idvae.loop import build_method, data_shape
 from idvae.runs import Run
@@ -63,7 +63,7 @@ class Plan:
         Raises:
             UserError: it cannot be read, lacks something, or holds what is not known.
         """
-        values = settings.load_yaml(path)
+        values = strict_yaml.read_mapping(path)
         known = {f.name for f in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise UserError(f"{path}: unknown key {unknown[0]!r}; there are {', '.join(known)}")
@@ -88,7 +88,7 @@ class Plan:
         own = self.methods.get(method) or {} if isinstance(self.methods, dict) else {}
         if not isinstance(own, dict):
             raise UserError(f"methods, {method}: options are a mapping, not {own!r}")
-        base = _read_config(self.config) if self.config else {}
+        base = settings.read_config(self.config) if self.config else {}
         return {**base, **self.options, **own}
 
 
@@ -172,12 +172,6 @@ def _check_same(job: Job, checksum: str) -> None:
             f"{job.path} was made with other {differing[0]} than the plan's; choose another --out, "
             "or remove that run"
         )
-
-
-def _read_config(name: str) -> dict[str, Any]:
-    if name in settings.recipe_names():
-        return settings.recipe(name)
-    return settings.load_yaml(Path(name))
 
 
 def sweep(

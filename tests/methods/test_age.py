@@ -3,9 +3,7 @@
 import pytest
 import torch
 
-from idvae.errors import UserError
-from idvae.methods import get
-from idvae.networks import DataShape, Networks
+from idvae.networks import DataShape
 from methods.oracle import SHAPES, assert_equal, gradients, still_gradients
 from methods.recorder import clone, run_step
 
@@ -84,9 +82,3 @@ def test_the_encoder_and_the_generator_pull_the_codes_of_fakes_apart():
                 if name in found:
                     p.sub_(1e-4 * found[name])
         assert sign * (of_fakes(moved, z) - of_fakes(start, z)) > 0
-
-
-def test_a_generator_without_updates_is_refused():
-    cls = get("age")
-    with pytest.raises(UserError, match="--g-steps 0"):
-        cls(Networks(DataShape(0, 2)), cls.Config(g_steps=0))

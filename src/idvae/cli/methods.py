@@ -22,6 +22,7 @@ def describe(name: str) -> str:
     from dataclasses import fields
 
     from idvae.networks import DataShape, Networks
+    from idvae.option_types import flag_of
     from idvae.settings import attribute_texts
 
     method = methods.get(name)
@@ -36,7 +37,6 @@ def describe(name: str) -> str:
     lines.append("  options:")
     texts = attribute_texts(method.Config)
     for field in fields(method.Config):
-        flag = field.name.rstrip("_").replace("_", "-")
         default = field.default_factory() if callable(field.default_factory) else field.default
-        lines.append(f"    --{flag} {default}  {texts[field.name]}")
+        lines.append(f"    {flag_of(field.name)} {default}  {texts[field.name]}")
     return "\n".join(lines)

@@ -112,6 +112,7 @@ def _help(method: str) -> str:
         "  --data NAME           a prepared set, or a source that can be prepared unasked\n"
         f"  --out DIR             the run folder; runs/{method}-NAME if not given\n"
         "  --overwrite           replace a run that is there\n"
+        "  --config FILE         a YAML file of options, or the name of a recipe\n"
         "  --no-recipe           do not start from the built-in recipe for the data set\n"
         f"\nall options:\n{text}"
     )

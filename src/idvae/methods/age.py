@@ -10,9 +10,9 @@ from torch import Generator, Tensor, no_grad
 from torch.nn import functional as F
 
 from idvae import losses
-from idvae.errors import UserError
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks
+from idvae.option_types import Count, Weight
 
 
 @dataclass
@@ -27,9 +27,9 @@ class AGEConfig:
         g_steps: updates of the generator in a step, each with fresh codes.
     """
 
-    lambda_: float = 10.0
-    mu: float = 1000.0
-    g_steps: int = 2
+    lambda_: Weight = 10.0
+    mu: Weight = 1000.0
+    g_steps: Count = 2
 
 
 class AGE(Method):
@@ -50,8 +50,6 @@ class AGE(Method):
 
     def __init__(self, nets: Networks, config: AGEConfig) -> None:
         super().__init__(nets, config)
-        if config.g_steps < 1:
-            raise UserError(f"--g-steps {config.g_steps} is too small; it is at least 1")
         self.trunk = nets.trunk()
         self.code = nets.code_head()
         self.dec = nets.decoder()

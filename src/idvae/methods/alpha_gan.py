@@ -12,6 +12,7 @@ from torch import Generator, Tensor, no_grad
 from idvae import losses
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks
+from idvae.option_types import Weight
 
 
 @dataclass
@@ -24,8 +25,8 @@ class AlphaGANConfig:
         lambda_dec: the same in the decoder's loss alone, where it is to be another.
     """
 
-    lambda_: float = 10.0
-    lambda_dec: float | None = None
+    lambda_: Weight = 10.0
+    lambda_dec: Weight | None = None
 
 
 class AlphaGAN(Method):

@@ -13,6 +13,7 @@ from idvae import losses
 from idvae.errors import UserError
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks
+from idvae.option_types import Weight
 
 
 @dataclass
@@ -32,12 +33,12 @@ class IDVAEConfig:
             encoder's first, or both losses in one update.
     """
 
-    alpha: float = 1.0
-    beta: float = 1.0
-    omega: float = 1.0
-    lambda_: float = 10.0
-    gamma: float = 0.0
-    mismatch: float = 0.0
+    alpha: Weight = 1.0
+    beta: Weight = 1.0
+    omega: Weight = 1.0
+    lambda_: Weight = 10.0
+    gamma: Weight = 0.0
+    mismatch: Weight = 0.0
     schedule: Literal["dis-first", "enc-first", "joint"] = "dis-first"
 
 
@@ -49,7 +50,7 @@ class IDVAERConfig(IDVAEConfig):
         gamma: γ, weight of L_recons (a sum over pixels) in the decoder's loss.
     """
 
-    gamma: float = 0.02
+    gamma: Weight = 0.02
 
 
 class IDVAE(Method):

@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 from idvae import losses
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks
+from idvae.option_types import Weight
 
 Gaussian = tuple[Tensor, Tensor]  # μ and log σ², each (B, Z)
 Fakes = dict[str, tuple[Tensor, Tensor]]  # x̃ and x', each with the ε of its own code
@@ -34,10 +35,10 @@ class SoftIntroVAEConfig:
         gamma_r: γ_r, weight of the squared errors of fakes in the decoder's loss.
     """
 
-    beta_rec: float = 1.0
-    beta_kl: float = 1.0
-    beta_neg: float = 256.0
-    gamma_r: float = 1e-8
+    beta_rec: Weight = 1.0
+    beta_kl: Weight = 1.0
+    beta_neg: Weight = 256.0
+    gamma_r: Weight = 1e-8
 
 
 class SoftIntroVAE(Method):

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from idvae import losses
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks
+from idvae.option_types import Weight
 
 
 @dataclass
@@ -22,7 +23,7 @@ class VAEConfig:
             bound itself.
     """
 
-    beta: float = 1.0
+    beta: Weight = 1.0
 
 
 class VAE(Method):

@@ -12,6 +12,7 @@ from torch import Tensor
 from idvae import losses
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks
+from idvae.option_types import Weight
 
 
 @dataclass
@@ -29,10 +30,10 @@ class VAEGANConfig:
         margin: how far a cross-entropy may stray from the equilibrium.
     """
 
-    beta: float = 1.0
-    gamma: float = 60.0
-    equilibrium: float | None = None
-    margin: float = 0.35
+    beta: Weight = 1.0
+    gamma: Weight = 60.0
+    equilibrium: Weight | None = None
+    margin: Weight = 0.35
 
 
 class VAEGAN(Method):

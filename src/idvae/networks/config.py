@@ -1,12 +1,14 @@
 """What networks are built for and how: the shape of the data, preset, width, latent size."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from idvae.errors import UserError
+from idvae.option_types import Within, check_ranges
 
 IMAGE_SIZES = (16, 32, 64, 128)
 Preset = Literal["small", "paper", "mlp"]
+Width = Annotated[int, Within(least=1, most=65_536)]  # more would not fit any machine's memory
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,14 @@ class NetworkConfig:
     """
 
     preset: Preset | None = None
-    width: int | None = None
-    z_dim: int | None = None
+    width: Width | None = None
+    z_dim: Width | None = None
 
     def resolved(self, shape: DataShape) -> "NetworkConfig":
         """The same with every default filled in.
 
         Raises:
-            UserError: a preset that does not fit the data, or a size that is not positive.
+            UserError: a preset that does not fit the data, or a size that is out of range.
         """
         preset = self.preset or ("mlp" if shape.is_points else "small")
         if (preset == "mlp") != shape.is_points:
@@ -65,8 +67,5 @@ class NetworkConfig:
             width if self.width is None else self.width,
             z_dim if self.z_dim is None else self.z_dim,
         )
-        for name in ("width", "z_dim"):
-            if getattr(config, name) < 1:
-                flag = name.replace("_", "-")
-                raise UserError(f"--{flag} {getattr(config, name)} is too small; it is at least 1")
+        check_ranges(config)
         return config
