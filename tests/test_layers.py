@@ -15,7 +15,7 @@ LAYERS = {
     "errors": 0, "files": 0, "losses": 0, "networks": 0, "data": 0, "runs": 0, "checkpoints": 0,
     "batches": 0, "seeds": 0, "conditions": 0, "devices": 0, "graphs": 0, "inputs": 0, "means": 0,
     "signals": 0, "pictures": 0, "progress": 0, "destination": 0, "arrays": 0,
-    "option_types": 0, "strict_yaml": 0,
+    "option_types": 0, "strict_yaml": 0, "run_config": 0, "memory": 0,
     "methods": 1, "evaluate": 1,
     "settings": 2, "cost": 2, "grids": 2, "loop": 2, "report": 2, "recipes": 2,
     "model": 3, "api": 3, "bench": 3, "sweep": 3,

@@ -21,9 +21,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from idvae.errors import UserError
-from idvae.files import atomic_folder, recover, remove_folder
+from idvae.files import atomic_folder, read_bounded, recover, remove_folder
 
 FORMAT = 1
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of Adam
+MOST_STATE = 1 << 16  # bytes of a state.json
+MOST_HEADER = 1 << 24  # bytes of what a safetensors file says of its tensors
+TYPES = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64}
+
+Shapes = dict[str, tuple[torch.dtype | None, tuple[int, ...]]]
 
 
 @dataclass
@@ -80,7 +86,8 @@ def steps(folder: Path) -> list[int]:
     """Steps of the checkpoints there, oldest first; half-written ones have other names."""
     if not folder.is_dir():
         return []
-    return sorted(int(p.name) for p in folder.iterdir() if p.name.isdigit() and p.is_dir())
+    names = (p.name for p in folder.iterdir() if p.is_dir())
+    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -91,8 +98,23 @@ def remove_unfinished(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def load(folder: Path, method: str, step: int | None = None) -> Checkpoint:
+def load(
+    folder: Path,
+    method: str,
+    step: int | None = None,
+    *,
+    like: nn.Module | None = None,
+    optimizers: bool = True,
+) -> Checkpoint:
     """Read the newest checkpoint, or that of `step`.
+
+    Args:
+        folder: of all checkpoints of a run.
+        method: the registered name.
+        step: which checkpoint.
+        like: a method, maybe on the meta device, whose weights it must hold: names, shapes and
+            types are compared before any tensor is read.
+        optimizers: whether their state is read too; else it is empty.
 
     Raises:
         UserError: there is none, it is truncated, is no safetensors file (a pickle, say, which
@@ -105,22 +127,68 @@ def load(folder: Path, method: str, step: int | None = None) -> Checkpoint:
         raise UserError(f"{folder} holds no checkpoint of step {step}; it has {there}")
     path = folder / f"{there[-1] if step is None else step:08d}"
     try:
-        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        found, saved_step = state["method"], state["step"]
-        if state["format"] != FORMAT:
-            raise ValueError(f"format {state['format']}, but this version reads {FORMAT}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        found, saved_step = read_state(path / "state.json")
+    except OSError as error:
         raise _damaged(path / "state.json", error) from error
     if found != method:
         raise UserError(f"{path} is a checkpoint of {found}, not of {method}")
     average = path / "average.safetensors"
+    if like is not None:
+        _check_shapes(shapes(path / "model.safetensors"), like, path)
+        if average.exists():
+            _check_shapes(shapes(average), like.dec, path)
     return Checkpoint(
         step=saved_step,
         method=found,
         model=_read(path / "model.safetensors"),
         average=_read(average) if average.exists() else None,
-        optimizers=_read(path / "optimizers.safetensors"),
+        optimizers=_read(path / "optimizers.safetensors") if optimizers else {},
     )
+
+
+def read_state(file: Path) -> tuple[str, int]:
+    """The method and the step in a state.json.
+
+    Raises:
+        UserError: it is damaged, too large, or of another version.
+        OSError: it is not there.
+    """
+    data = read_bounded(file, MOST_STATE)
+    try:
+        state = json.loads(data)
+        if not isinstance(state, dict) or state.get("format") != FORMAT:
+            raise ValueError(f"this version reads format {FORMAT}")
+        method, step = state.get("method"), state.get("step")
+        if not isinstance(method, str) or type(step) is not int or not 0 <= step < 2**63:
+            raise ValueError("it does not say which method and step")
+    except (ValueError, RecursionError) as error:
+        raise _damaged(file, error) from error
+    return method[:80], step
+
+
+def shapes(file: Path) -> Shapes:
+    """Name → type and shape of the tensors in a safetensors file, from its header alone.
+
+    Raises:
+        UserError: it is no safetensors file, is cut, or its header is too large.
+    """
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+        if length > MOST_HEADER:
+            raise ValueError(f"a header of {length:,} bytes")
+        with safe_open(file, "pt") as opened:
+            slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
+            return {n: (TYPES.get(s.get_dtype()), tuple(s.get_shape())) for n, s in slices.items()}
+    except (SafetensorError, OSError, ValueError, OverflowError) as error:
+        raise _damaged(file, error) from error
+
+
+def _check_shapes(found: Shapes, module: nn.Module, where: Path) -> None:
+    own = {name: (t.dtype, tuple(t.shape)) for name, t in module.state_dict().items()}
+    for name in sorted(set(own) | set(found)):
+        if own.get(name) != found.get(name):
+            raise UserError(f"{where} does not fit the networks of its config.yaml: {name[:200]}")
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -132,7 +200,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _damaged(path: Path, error: Exception) -> UserError:
     return UserError(
-        f"{path} is damaged or no checkpoint of idvae ({error}); delete the folder "
+        f"{path} is damaged or no checkpoint of idvae ({str(error)[:200]}); delete the folder "
         f"{path.parent} to go on from the one before"
     )
 
@@ -143,12 +211,8 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], where: Path) 
     Raises:
         UserError: they are not.
     """
-    own = module.state_dict()
-    if differing := sorted(set(own) ^ set(weights)):
-        raise UserError(f"{where} does not fit the networks of its config.yaml: {differing[0]}")
-    for name, tensor in own.items():
-        if tensor.shape != weights[name].shape or tensor.dtype != weights[name].dtype:
-            raise UserError(f"{where} does not fit the networks of its config.yaml: {name}")
+    found: Shapes = {name: (t.dtype, tuple(t.shape)) for name, t in weights.items()}
+    _check_shapes(found, module, where)
     module.load_state_dict(dict(weights))
 
 
@@ -177,18 +241,20 @@ def load_optimizer_state(
     """
     states: dict[str, dict[int, dict[str, Any]]] = {group: {} for group in optimizers}
     for key, value in flat.items():
-        group, index, name = key.rsplit(".", 2)
-        if group not in states:
-            raise UserError(f"{where} holds optimizer state of an unknown group {group}")
-        states[group].setdefault(int(index), {})[name] = value
+        group, _, place = key.partition(".")
+        index, _, name = place.partition(".")
+        if group not in states or not (index.isascii() and index.isdigit()) or name not in MOMENTS:
+            raise UserError(f"{where} holds optimizer state of what is not there: {key[:200]}")
+        states[group].setdefault(int(index[:9]), {})[name] = value
     for group, optimizer in optimizers.items():
         parameters = optimizer.param_groups[0]["params"]
         for index, state in states[group].items():
-            shape = state.get("exp_avg", torch.empty(0)).shape
-            if index >= len(parameters) or shape != parameters[index].shape:
+            shape = parameters[index].shape if index < len(parameters) else None
+            wanted = {name: torch.Size() if name == "step" else shape for name in MOMENTS}
+            if {name: value.shape for name, value in state.items()} != wanted:
                 raise UserError(f"{where}: optimizer state of {group} does not fit its parameters")
             for name, value in state.items():
-                if value.shape == shape:
+                if name != "step":
                     # A fused optimizer walks memory: moments must lie as their weights do.
                     state[name] = torch.empty_like(parameters[index]).copy_(value)
         optimizer.load_state_dict({**optimizer.state_dict(), "state": states[group]})

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from idvae import batches, checkpoints, grids, methods
+from idvae import batches, checkpoints, grids, memory, methods
 from idvae.conditions import Condition
 from idvae.data.pixels import to_float
 from idvae.data.prepared import PreparedSet, Split
@@ -52,8 +52,10 @@ class Trainer:
         self.dtype = torch.float64 if self.config.precision == "64" else torch.float32
         self.condition = Condition.of(data, self.config.condition)
         shape = data_shape(data, self.condition)
+        planned = planned_method(settings, shape)
+        self.config.check(tuple(planned.groups))
+        self._check_memory(planned)
         self.method = build_method(settings, shape, self.config.seed)
-        self.config.check(tuple(self.method.groups))
         self.method.to(self.fabric.device, self.dtype, memory_format=torch.channels_last)
         if self.fabric.world_size > 1:
             self.method.mean_of_all = partial(all_reduce, how="mean")
@@ -79,6 +81,12 @@ class Trainer:
         self.step = 0
         self.means = Means()
         self.board: Any = None
+
+    def _check_memory(self, planned: Method) -> None:
+        copies = 4 if self.config.ema == 0 else 5  # weights, gradients, two moments, an average
+        image = 5 * math.prod(planned.shape.batch(1))  # as bytes and as floats
+        batch = self.config.batch_size * (image + 4 * planned.z_dim)
+        memory.check_room(planned, copies, memory.memory_of(self.fabric.device), batch)
 
     def _adam(self, group: str) -> torch.optim.Optimizer:
         lr = self.config.lr_of.get(group, self.config.lr)
@@ -321,7 +329,7 @@ class Trainer:
         self.fabric.barrier()
         if not checkpoints.steps(folder):
             return
-        saved = checkpoints.load(folder, self.settings.method)
+        saved = checkpoints.load(folder, self.settings.method, like=self.method)
         where = folder / f"{saved.step:08d}"
         checkpoints.load_weights(self.method, saved.model, where)
         checkpoints.load_optimizer_state(self.optimizers, saved.optimizers, where)
@@ -352,6 +360,14 @@ def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
         if have[i] > 0:
             p = parameters[i]
             p.grad = torch.empty_like(p).copy_(means[i].view_as(p))
+
+
+def planned_method(settings: Settings, shape: DataShape) -> Method:
+    """The method on the meta device: its groups and shapes, without memory for its weights."""
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        return methods.get(settings.method)(
+            Networks(shape, settings.networks), settings.method_config
+        )
 
 
 def build_method(settings: Settings, shape: DataShape, seed: int) -> Method:

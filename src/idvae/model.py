@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from idvae import batches, checkpoints, settings
+from idvae import batches, checkpoints, memory, settings
 from idvae.conditions import Condition
 from idvae.data.pixels import to_float, to_uint8
 from idvae.devices import torch_device
 from idvae.errors import UserError
-from idvae.loop import build_method
+from idvae.loop import build_method, planned_method
 from idvae.networks import DataShape
 from idvae.runs import Run
 from idvae.seeds import checked_seed
@@ -37,15 +37,22 @@ class Model:
         self.run = run
         self.device = torch_device(device)
         data, options = run.config["data"], run.config["options"]
-        self.settings = settings.from_mapping(run.config["method"], options)
+        self.settings = settings.of_run(run.config["method"], options)
+        if data.get("shape") is None:
+            raise UserError(f"{run.path / 'config.yaml'} is damaged: it lacks data.shape")
         self.shape = DataShape(**data["shape"])
         self.condition = Condition.from_config(run.config.get("condition"))
         self._conditions = run.conditions() if self.condition else None
-        self.method = build_method(self.settings, self.shape, seed=0)  # weights come below
+        # Shapes first: what a config.yaml asks for is allocated once its checkpoint has it.
+        planned = planned_method(self.settings, self.shape)
+        if double := self.settings.train.precision == "64":
+            planned.double()
         folder = run.path / "checkpoints"
-        saved = checkpoints.load(folder, self.settings.method, step)
+        saved = checkpoints.load(folder, self.settings.method, step, like=planned, optimizers=False)
         where = folder / f"{saved.step:08d}"
-        if self.settings.train.precision == "64":
+        memory.check_room(planned, 2, memory.memory_of(torch.device("cpu")))
+        self.method = build_method(self.settings, self.shape, seed=0)  # weights come below
+        if double:
             self.method.double()
         checkpoints.load_weights(self.method, saved.model, where)
         if saved.average is not None:

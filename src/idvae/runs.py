@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from idvae import run_config, strict_yaml
 from idvae.arrays import ALONE, ArrayFile
 from idvae.destination import Destination, Kind
 from idvae.errors import UserError
-from idvae.files import atomic_file
+from idvae.files import atomic_file, read_bounded
 
-FORMAT = 1
+MOST_METRICS = 1 << 28  # bytes: a million lines and more
+MOST_CONDITIONS = 1 << 27
 
 
 class Run:
@@ -60,7 +61,7 @@ class Run:
         """
         path = Path(path)
         destination = cls.check_new(path, overwrite, inputs)
-        whole = {"format": FORMAT, **config}
+        whole = {"format": run_config.FORMAT, **config}
         if destination is None:  # made by the user, who may stand in it or have mounted it
             cls(path, whole).write_config()
         else:
@@ -94,7 +95,8 @@ class Run:
         """Open a run folder.
 
         Raises:
-            UserError: no such folder, not a run, or a config.yaml that cannot be read.
+            UserError: no such folder, not a run, or a config.yaml that cannot be read or holds
+                what no run's does.
         """
         path = Path(path)
         file = path / "config.yaml"
@@ -102,21 +104,13 @@ class Run:
             raise UserError(f"{path}: no such run folder")
         if not file.is_file():
             raise UserError(f"{path} is not a run folder: it has no config.yaml")
-        try:
-            config = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{file} is damaged: {error}") from error
-        missing = {"format", "method", "data", "options"} - set(config or ())
-        if not isinstance(config, dict) or missing:
-            raise UserError(f"{file} is damaged: it lacks {', '.join(sorted(missing))}")
-        if config["format"] != FORMAT:
-            raise UserError(f"{file} has format {config['format']}; this version reads {FORMAT}")
+        config = strict_yaml.read_mapping(file)
+        run_config.check(config, file)
         return cls(path, config)
 
     def write_config(self) -> None:
         with atomic_file(self.path / "config.yaml") as temporary:
-            text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(strict_yaml.dump(self.config), encoding="utf-8")
 
     def write_conditions(self, rows: np.ndarray) -> None:
         """Keep conditions to draw from when sampling, shape (N, Y)."""
@@ -130,12 +124,15 @@ class Run:
             UserError: it is gone or damaged.
         """
         file = self.path / "conditions.npy"
+        wide = len(self.config["condition"]["names"])
         try:
             rows = ArrayFile(file).read(ALONE)
-            return rows.astype(np.float32).reshape(
-                len(rows), len(self.config["condition"]["names"])
-            )
-        except (UserError, ValueError, TypeError) as error:
+            if rows.dtype != np.int8 or rows.ndim != 2 or rows.shape[1] != wide or not len(rows):
+                raise UserError(f"it holds {rows.dtype} of shape {rows.shape}")
+            if rows.nbytes > MOST_CONDITIONS:
+                raise UserError(f"it holds {len(rows):,} rows")
+            return rows.astype(np.float32)
+        except UserError as error:
             raise UserError(f"{file} cannot be read ({error}); train the run again") from error
 
     def processes(self, step: int) -> int:
@@ -163,15 +160,26 @@ class Run:
             file.write(json.dumps(row) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """All lines written so far; a last line cut by a kill is left out."""
+        """All lines written so far; a last line cut by a kill is left out.
+
+        Raises:
+            UserError: the file is too large, or holds a line that no training writes.
+        """
         if not self.metrics_file.exists():
             return []
         rows = []
-        for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
+        data = read_bounded(self.metrics_file, MOST_METRICS)
+        for number, line in enumerate(data.split(b"\n"), 1):
             try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
                 break
+            if not _is_row(row):
+                raise UserError(
+                    f"{self.metrics_file}, line {number}: it is no row of metrics, a step and "
+                    "numbers by name; remove that line"
+                )
+            rows.append(row)
         return rows
 
     def rewind_metrics(self, step: int) -> None:
@@ -210,3 +218,12 @@ FOLDER = Kind(
     ),
     _is_run,
 )
+
+
+def _is_row(row: Any) -> bool:
+    return (
+        isinstance(row, dict)
+        and type(row.get("step")) is int
+        and row["step"] >= 0
+        and all(type(v) is float or (type(v) is int and abs(v) < 2**63) for v in row.values())
+    )

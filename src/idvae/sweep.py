@@ -26,7 +26,7 @@ from typing import IO, Any
 
 from idvae import api, checkpoints, methods, settings, strict_yaml
 from idvae.errors import UserError
-from idvae.loop import build_method, data_shape
+from idvae.loop import data_shape, planned_method
 from idvae.runs import Run
 from idvae.seeds import checked_seed
 from idvae.settings import Settings
@@ -144,7 +144,7 @@ def jobs(plan: Plan, out: Path) -> list[Job]:
                 chosen = settings.from_mapping(method, options, recipes)
                 shape = data_shape(prepared)
                 if seed == plan.seeds[0]:  # options that only the built method can check
-                    chosen.train.check(tuple(build_method(chosen, shape, seed).groups))
+                    chosen.train.check(tuple(planned_method(chosen, shape).groups))
                 networks = chosen.networks.resolved(shape)
                 path = out / prepared.name / f"{method}-seed{seed}"
                 job = Job(method, name, seed, path, replace(chosen, networks=networks))

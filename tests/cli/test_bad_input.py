@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from idvae import api, data
@@ -61,6 +62,7 @@ def here(tmp_path, monkeypatch, run, points_run):
     Path("mine/notes.txt").write_text("mine")
     Path("gama.yaml").write_text("gama: 1\n")
     Path("text.yaml").write_text("alpha: much\n")
+    Path("twice.yaml").write_text("steps: 2\nwidth: 4\nsteps: 3\n")
     return tmp_path
 
 
@@ -86,7 +88,7 @@ CASES = {
     "unknown data": (["train", "idvae", "--data", "digit-16"], "unknown data set"),
     "no data": (["train", "idvae"], "--data NAME"),
     "unknown option": (
-        ["train", "idvae", "--data", "digits-16", "--alhpa", "1"], "did you mean alpha",
+        ["train", "idvae", "--data", "digits-16", "--alhpa", "1"], "did you mean --alpha?",
     ),
     "unknown key": (["train", "idvae", "--data", "digits-16", "--config", "gama.yaml"], "gamma"),
     "wrong type": (["train", "idvae", "--data", "digits-16", "--steps", "ten"], "option steps"),
@@ -98,6 +100,33 @@ CASES = {
     ),
     "steps out of range": (
         ["train", "idvae", "--data", "digits-16", "--out", "new", "--steps", "0"], "--steps 0",
+    ),
+    "a weight below 0": (
+        ["train", "idvae", "--data", "digits-16", "--beta", "-1"], "--beta -1.0 is out of range",
+    ),
+    "a batch of one": (
+        ["train", "vae", "--data", "digits-16", "--batch-size", "1"], "--batch-size 1 is out of",
+    ),
+    "a huge width": (
+        ["train", "vae", "--data", "digits-16", "--width", "100000"], "--width 100000 is out of",
+    ),
+    "a huge z": (
+        ["train", "vae", "--data", "digits-16", "--z-dim", "99999999"], "--z-dim 99999999 is out",
+    ),
+    "networks larger than memory": (
+        ["train", "vae", "--data", "digits-16", "--out", "new", "--width", "65536"],
+        "choose a smaller --width or --z-dim",
+    ),
+    "a batch larger than memory": (
+        ["train", "vae", "--data", "digits-16", "--out", "new", "--batch-size", "99999999999"],
+        "choose a smaller --batch-size",
+    ),
+    "a key twice": (
+        ["train", "vae", "--data", "digits-16", "--config", "twice.yaml"], "'steps' is there twice",
+    ),
+    "an underscore": (
+        ["train", "alpha-gan", "--data", "digits-16", "--lambda_dec", "1"],
+        "did you mean --lambda-dec?",
     ),
     "preset for points": (
         ["train", "idvae", "--data", "ring-small", "--out", "new", "--preset", "paper"],
@@ -193,6 +222,41 @@ def damage_config():
     Path("run/config.yaml").write_text("method: [")
 
 
+def changed_config(**changes):
+    config = yaml.safe_load(Path("run/config.yaml").read_text())
+    for place, value in changes.items():
+        group, key = place.split("__") if "__" in place else (None, place)
+        (config[group] if group else config)[key] = value
+    Path("run/config.yaml").write_text(yaml.safe_dump(config))
+
+
+def text_for_options():
+    changed_config(options="steps: 2")
+
+
+def data_above():
+    changed_config(data__path="/data/../../etc")
+
+
+def another_file():
+    changed_config(options__config="gama.yaml")
+
+
+def huge_config():
+    with Path("run/config.yaml").open("a") as file:
+        file.write("# " + "x" * 2_000_000)
+
+
+def huge_state():
+    with checkpoint_file("state.json").open("a") as file:
+        file.write(" " * 1_000_000)
+
+
+def key_twice():
+    with Path("run/config.yaml").open("a") as file:
+        file.write("method: vae\n")
+
+
 def other_networks():
     config = Path("run/config.yaml")
     config.write_text(config.read_text().replace("width: 4", "width: 8"))
@@ -207,7 +271,13 @@ BROKEN_RUNS = {
     "pickle": (disguise, "is damaged or no checkpoint"),
     "torch pickle": (disguise_as_torch, "is damaged or no checkpoint"),
     "another method": (of_another_method, "is a checkpoint of vae, not of idvae"),
-    "config": (damage_config, "config.yaml is damaged"),
+    "config": (damage_config, "config.yaml cannot be read as YAML"),
+    "text for options": (text_for_options, "options is missing, or cannot be what it is"),
+    "data above": (data_above, "data.path is missing, or cannot be what it is"),
+    "another file of options": (another_file, "no option 'config'"),
+    "a huge config": (huge_config, "is larger than"),
+    "a huge state": (huge_state, "is larger than"),
+    "a key twice": (key_twice, "the key 'method' is there twice"),
     "other networks": (other_networks, "does not fit the networks"),
 }
 
@@ -228,7 +298,7 @@ def test_data_that_changed_since_are_refused(here, capsys):
     config = Path("run/config.yaml")
     text = config.read_text()
     checksum = data.open_set("digits-16").checksum
-    config.write_text(text.replace(checksum, "0" * 64))
+    config.write_text(text.replace(checksum, "f" * 64))
     refuse(capsys, ["train", "--resume", "run", "--steps", "9"], "its checksum differs")
 
 

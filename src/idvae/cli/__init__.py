@@ -27,6 +27,9 @@ COMMANDS = {
     "experts": ("experts", "list the experts, fetch their weights, or train one"),
     "bench": ("bench", "measure speed, beside rivals that run in turn"),
 }
+OUT_OF_MEMORY = (
+    "there is not enough memory for this; choose a smaller --batch-size, --width, --z-dim or -n"
+)
 
 
 def help_text() -> str:
@@ -61,6 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}; check the place and its free space", 2)
+    except MemoryError:
+        return _fail(OUT_OF_MEMORY, 2)
+    except RuntimeError as error:
+        # torch's own, which is not imported here: OutOfMemoryError of a GPU, and the CPU's.
+        if type(error).__name__ != "OutOfMemoryError" and "can't allocate memory" not in str(error):
+            raise
+        return _fail(OUT_OF_MEMORY, 2)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idvae.cli.parser import Parser
+from idvae.cli.parser import Parser, add_count
 from idvae.data.source import SIZES
 from idvae.destination import Destination
 from idvae.errors import UserError
@@ -70,7 +70,7 @@ def _parser(what: str) -> Parser:
         )
     if what in ("evaluate", "data"):
         default = 1000 if what == "evaluate" else 20_000
-        parser.add_argument("-n", type=int, default=default, help="images")
+        add_count(parser, "images", default)
     if what == "evaluate":
         parser.add_argument(
             "--size", type=int, help="of the experts' input; their own if not given"

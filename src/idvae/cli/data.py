@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from idvae.cli.parser import Parser, add_seed
+from idvae.cli.parser import Parser, add_count, add_seed
 from idvae.errors import UserError
 
 
@@ -43,7 +43,7 @@ def _prepare(argv: Sequence[str]) -> None:
     parser = Parser("data prepare", "Prepare a set once; training reads it from then on.")
     parser.add_argument("source_name", metavar="NAME", help="a source; see idvae data list")
     parser.add_argument("--size", type=int, help="side in pixels: 16, 32, 64 or 128")
-    parser.add_argument("--n", type=int, help="how many to draw, or to take at most")
+    add_count(parser, "how many to draw, or to take at most")
     parser.add_argument(
         "--source", metavar="PATH", help="where the original files lie; huggingface downloads them"
     )

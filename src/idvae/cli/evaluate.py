@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idvae.cli.parser import Parser, add_seed
+from idvae.cli.parser import Parser, add_count, add_seed
 from idvae.destination import Destination
 from idvae.errors import UserError
 
@@ -87,7 +87,7 @@ def _parser() -> Parser:
         help="also take NAME=FILE.pt, TorchScript: a program that can do anything when opened",
     )
     parser.add_argument("--metrics", default=METRICS, help="joined by commas; also fd_infinity")
-    parser.add_argument("-n", type=int, help="images a draw; 10,000 where there are as many")
+    add_count(parser, "images a draw; 10,000 where there are as many")
     parser.add_argument("--reference-n", type=int, default=50_000, help="most real images")
     parser.add_argument("--repeats", type=int, default=5, help="fresh draws, or disjoint subsets")
     add_seed(parser, "of draws and choices")

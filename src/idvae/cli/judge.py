@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from idvae.cli.condition import needs
-from idvae.cli.parser import Parser, add_run, open_model
+from idvae.cli.parser import Parser, add_count, add_run, open_model
 from idvae.errors import UserError
 from idvae.files import atomic_file
 
@@ -23,7 +23,7 @@ def run(argv: Sequence[str]) -> None:
         "test split stands in the table.",
     )
     add_run(parser)
-    parser.add_argument("-n", type=int, default=200, help="images of each class or attribute")
+    add_count(parser, "images of each class or attribute", 200)
     parser.add_argument("--repeats", type=int, default=5, help="fresh draws, for the deviation")
     parser.add_argument("--classifier-steps", type=int, default=2000, help="of its training")
     parser.add_argument(

@@ -24,6 +24,11 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help")
 
 
+def add_count(parser: Parser, what: str, default: int | None = None) -> None:
+    """How many: -n and --n are the same."""
+    parser.add_argument("-n", "--n", type=int, metavar="N", default=default, help=what)
+
+
 def add_run(parser: Parser) -> None:
     """The run folder, which of its checkpoints, and where to compute."""
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from idvae.cli.output import check_out, write
-from idvae.cli.parser import Parser, add_out, add_run, open_model
+from idvae.cli.parser import Parser, add_count, add_out, add_run, open_model
 from idvae.errors import UserError
 
 
@@ -51,7 +51,7 @@ def add_input(parser: Parser) -> None:
     parser.add_argument(
         "--input", type=Path, metavar="DIR", help="a folder of images; else the run's test split"
     )
-    parser.add_argument("-n", type=int, default=64, help="how many, from the first")
+    add_count(parser, "how many, from the first", 64)
     parser.add_argument(
         "--attributes",
         type=Path,

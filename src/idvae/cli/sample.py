@@ -6,7 +6,7 @@ import numpy as np
 
 from idvae.cli import condition
 from idvae.cli.output import check_out, write
-from idvae.cli.parser import Parser, add_out, add_run, add_seed, open_model
+from idvae.cli.parser import Parser, add_count, add_out, add_run, add_seed, open_model
 from idvae.errors import UserError
 
 
@@ -14,7 +14,7 @@ def run(argv: Sequence[str]) -> None:
     """Draw n images or points and write them."""
     parser = Parser("sample", "Draw images from a run: decoded codes of the prior.")
     add_run(parser)
-    parser.add_argument("-n", type=int, default=64, help="how many")
+    add_count(parser, "how many", 64)
     add_seed(parser, "of the codes")
     parser.add_argument("--columns", type=int, help="images in a row of the grid")
     parser.add_argument(

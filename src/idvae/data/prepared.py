@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from idvae.arrays import ALONE, ArrayFile
 from idvae.destination import Kind
 from idvae.errors import UserError
+from idvae.files import is_plain_name
 
 FORMAT = 1
 ARRAYS = ("images.npy", "points.npy", "labels.npy", "attributes.npy")
@@ -193,7 +194,7 @@ def _are_counts(value: Any) -> bool:
 
 
 _FITS = {
-    "name": _is_text,
+    "name": is_plain_name,  # runs and sweeps make folders of that name
     "source": _is_text,
     "kind": lambda value: value in ("images", "points"),
     "size": _is_count,

@@ -1,0 +1,51 @@
+"""Whether a method fits into memory, told from its shapes before anything is allocated."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from idvae.errors import UserError
+
+# What a container may use, by the two versions of control groups; "max" is no limit.
+LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def memory_of(device: torch.device) -> int:
+    """Bytes that a GPU has, or the machine, or what of it this process may use."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for file in LIMITS:
+        with suppress(OSError, ValueError):
+            found = min(found, int(Path(file).read_text()))
+    return found
+
+
+def check_room(module: nn.Module, copies: int, memory: int, batch: int = 0) -> None:
+    """Check that a module fits, which may lie on the meta device.
+
+    Args:
+        module: its parameters and buffers are counted.
+        copies: how often they are held; training has gradients and Adam's two moments beside.
+        memory: bytes that there are.
+        batch: bytes of what comes on top.
+
+    Raises:
+        UserError: it does not.
+    """
+    held = copies * sum(t.nbytes for t in (*module.parameters(), *module.buffers()))
+    if held + batch <= memory:
+        return
+    parameters = sum(p.numel() for p in module.parameters())
+    asked = "--batch-size" if batch > held else "--width or --z-dim"
+    raise UserError(
+        f"{parameters:,} parameters and their batches take {_gib(held + batch)} of memory at "
+        f"least, and there are {_gib(memory)}; choose a smaller {asked}"
+    )
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:,.1f} GiB"
