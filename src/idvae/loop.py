@@ -1,6 +1,7 @@
 """The one training loop. It names no method: a method names its groups and asks for updates."""
 
 import copy
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
