@@ -13,7 +13,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 quickstart: $(VENV)/.installed
-	@$(BIN)/python -m idvae.quickstart $(OUT)
+	@$(BIN)/python -m idvae.cli.quickstart $(OUT)
 
 # One thread a worker: two workers with two threads each would stand in each other's way.
 test: $(VENV)/.installed

@@ -19,9 +19,9 @@ from PIL import Image
 from idvae.bench.evaluation import experts_at, measure
 from idvae.bench.images import smooth
 from idvae.bench.rounds import table
-from idvae.evaluate import stored
 from idvae.evaluate.battery import evaluate
 from idvae.evaluate.experts import open_experts
+from idvae.evaluate.sources import stored
 
 
 def clocks():

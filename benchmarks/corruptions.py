@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from idvae import data
 from idvae.evaluate.experts import open_experts
 from idvae.evaluate.features import collect
-from idvae.evaluate.frechet import frechet_distance
-from idvae.evaluate.images import open_images
-from idvae.files import atomic_file
+from idvae.evaluate.metrics.frechet import frechet_distance
+from idvae.evaluate.sources.images import open_images
+from idvae.io.files import atomic_file
 
 LEVELS = {
     "noise (deviation, of 255)": (8, 20, 45, 90),

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import scipy.linalg
 
-from idvae.evaluate.frechet import frechet_distance
+from idvae.evaluate.metrics.frechet import frechet_distance
 
 
 def by_sqrtm(a, b):

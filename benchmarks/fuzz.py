@@ -39,8 +39,8 @@ from idvae.data.folder import read_image
 from idvae.data.idx import read_idx
 from idvae.data.image_files import read_rgb
 from idvae.errors import UserError
-from idvae.evaluate.images import open_images
-from idvae.evaluate.statistics import Statistics
+from idvae.evaluate.metrics.statistics import Statistics
+from idvae.evaluate.sources.images import open_images
 
 SLOWEST = 10.0  # seconds that one input may take
 LONGEST = 1000  # characters of a message

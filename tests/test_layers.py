@@ -76,7 +76,7 @@ def test_the_loop_and_the_evaluation_name_no_method():
 
 
 @pytest.mark.parametrize(
-    "module", ["idvae", "idvae.cli", "idvae.data", "idvae.runs", "idvae.methods"]
+    "module", ["idvae", "idvae.cli", "idvae.data", "idvae.training.run", "idvae.methods"]
 )
 def test_these_import_without_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

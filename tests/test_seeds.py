@@ -11,10 +11,10 @@ from idvae.cli import main
 from idvae.data.source import by_class, by_index
 from idvae.errors import UserError
 from idvae.evaluate.battery import evaluate
-from idvae.evaluate.drawn import Sampler
-from idvae.evaluate.frechet import frechet_infinity
-from idvae.evaluate.kernel import kernel_distance
-from idvae.settings import TrainConfig
+from idvae.evaluate.metrics.frechet import frechet_infinity
+from idvae.evaluate.metrics.kernel import kernel_distance
+from idvae.evaluate.sources.drawn import Sampler
+from idvae.training.settings import TrainConfig
 
 BAD = ["-1", "99999999999999999999", str(2**63)]
 WORD = some.integers(0, 2**32 - 1)

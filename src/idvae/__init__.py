@@ -6,8 +6,8 @@ __version__ = "0.1.0"
 __all__ = ["load", "train"]
 
 if TYPE_CHECKING:
-    from idvae.api import train
     from idvae.model import load
+    from idvae.training.start import train
 
 
 def __getattr__(name: str) -> Any:
@@ -17,7 +17,7 @@ def __getattr__(name: str) -> Any:
 
         return load
     if name == "train":
-        from idvae.api import train
+        from idvae.training.start import train
 
         return train
     raise AttributeError(f"module 'idvae' has no attribute {name!r}")

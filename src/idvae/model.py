@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from idvae import batches, checkpoints, memory, settings
-from idvae.conditions import Condition
+from idvae.data.conditions import Condition
 from idvae.data.pixels import to_float, to_uint8
-from idvae.devices import torch_device
 from idvae.errors import UserError
-from idvae.loop import build_method, planned_method
 from idvae.networks import DataShape
-from idvae.runs import Run
 from idvae.seeds import checked_seed
+from idvae.training import batches, checkpoints, memory, settings
+from idvae.training.distributed import torch_device
+from idvae.training.loop import build_method, planned_method
+from idvae.training.run import Run
 
 BLOCK = 64  # rows that pass the networks at a time; fixed, for kernels differ by their shape
 

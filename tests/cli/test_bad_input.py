@@ -14,8 +14,9 @@ import torch
 import yaml
 from PIL import Image
 
-from idvae import api, data
+from idvae import data
 from idvae.cli import main
+from idvae.training import start
 
 TINY = ["--steps", "2", "--width", "4", "--z-dim", "3", "--batch-size", "4", "--grid-every", "0"]
 
@@ -26,7 +27,7 @@ def run(data_root, tmp_path_factory):
     options = {"steps": 2, "width": 4, "z_dim": 3, "batch_size": 4, "grid_every": 0}
     path = tmp_path_factory.mktemp("runs") / "run"
     data.resolve("digits-16")
-    api.train("idvae", "digits-16", path, **options)
+    start.train("idvae", "digits-16", path, **options)
     return path
 
 
@@ -34,7 +35,7 @@ def run(data_root, tmp_path_factory):
 def points_run(data_root, tmp_path_factory):
     data.prepare("gaussians-ring", n=200, set_name="ring-small")
     path = tmp_path_factory.mktemp("runs") / "points"
-    api.train("idvae", "ring-small", path, steps=2, width=4, batch_size=4, grid_every=0, ema=0)
+    start.train("idvae", "ring-small", path, steps=2, width=4, batch_size=4, grid_every=0, ema=0)
     return path
 
 

@@ -5,11 +5,12 @@ import json
 import pytest
 import torch
 
-from idvae import api, data
+from idvae import data
 from idvae.cli.training_report import finish
 from idvae.errors import DivergedError
-from idvae.evaluate.modes import modes
+from idvae.evaluate.metrics.modes import modes
 from idvae.model import load
+from idvae.training import start
 
 OPTIONS = {
     "steps": 40, "batch_size": 8, "width": 4, "z_dim": 3, "save_every": 8, "log_every": 4,
@@ -20,7 +21,7 @@ OPTIONS = {
 def diverged(out, at):
     """A trainer whose weights broke at a step."""
     ring = data.prepare("gaussians-ring", n=200, set_name="ring-told", overwrite=True)
-    trainer = api.start(api.settings.from_mapping("vae", OPTIONS), ring, out, overwrite=False)
+    trainer = start.start(start.settings.from_mapping("vae", OPTIONS), ring, out, overwrite=False)
 
     def poison(step, row):
         if step == at:

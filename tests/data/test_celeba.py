@@ -12,9 +12,9 @@ from PIL import Image
 
 from data.celeba_files import NAMES, make, write
 from idvae import data
-from idvae.conditions import Condition
 from idvae.data import celeba, hub
 from idvae.data.celeba_crops import CROPS, read_face
+from idvae.data.conditions import Condition
 from idvae.errors import UserError
 
 LANCZOS = Image.Resampling.LANCZOS

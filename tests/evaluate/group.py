@@ -5,8 +5,8 @@ import torch.distributed as dist
 
 from evaluate.toys import images, pooled
 from idvae.evaluate.features import collect
-from idvae.evaluate.frechet import frechet_distance
-from idvae.evaluate.images import open_images
+from idvae.evaluate.metrics.frechet import frechet_distance
+from idvae.evaluate.sources.images import open_images
 
 
 def in_a_group(rank, world, place, keep):

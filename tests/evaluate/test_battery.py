@@ -9,15 +9,15 @@ from evaluate.toys import ToySet, images, pooled, toy
 from idvae.errors import UserError
 from idvae.evaluate import battery, features, reference
 from idvae.evaluate.battery import evaluate
-from idvae.evaluate.drawn import seed_of_draw
 from idvae.evaluate.features import collect
-from idvae.evaluate.frechet import frechet_distance
-from idvae.evaluate.images import open_images
-from idvae.evaluate.inception_score import inception_score
-from idvae.evaluate.kernel import kernel_distance
-from idvae.evaluate.neighbours import neighbourhoods
+from idvae.evaluate.metrics.frechet import frechet_distance
+from idvae.evaluate.metrics.inception_score import inception_score
+from idvae.evaluate.metrics.kernel import kernel_distance
+from idvae.evaluate.metrics.neighbours import neighbourhoods
+from idvae.evaluate.metrics.statistics import Statistics
 from idvae.evaluate.scores import Scores, check_comparable
-from idvae.evaluate.statistics import Statistics
+from idvae.evaluate.sources.drawn import seed_of_draw
+from idvae.evaluate.sources.images import open_images
 
 REAL = ToySet(images(500, seed=1), images(200, seed=2))
 
@@ -91,7 +91,7 @@ def test_scores_do_not_depend_on_how_images_arrive(monkeypatch):
     pieces = iter([pixels[:1], pixels[1:50], pixels[50:]])
     streamed = evaluate(pieces, REAL, experts=[pooled()], n=300)
     assert streamed.row == whole.row
-    monkeypatch.setattr("idvae.evaluate.source.CHUNK", 17)
+    monkeypatch.setattr("idvae.evaluate.sources.source.CHUNK", 17)
     assert evaluate(pixels, REAL, experts=[pooled()], n=300).row == whole.row
     order = np.random.default_rng(0).permutation(300)
     shuffled = evaluate(pixels[order], REAL, experts=[pooled()], n=300)

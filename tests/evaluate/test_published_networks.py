@@ -16,7 +16,7 @@ from idvae.errors import UserError
 from idvae.evaluate.experts import inception, open_expert, resnet
 from idvae.evaluate.experts.resize import antialiased, tensorflow1
 from idvae.evaluate.experts.weights import WeightFile, fit, load_state
-from idvae.evaluate.frechet import frechet_distance
+from idvae.evaluate.metrics.frechet import frechet_distance
 
 NORM = ("weight", "bias", "running_mean", "running_var")
 

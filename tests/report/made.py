@@ -2,7 +2,7 @@
 
 from idvae.evaluate.scores import Scores, Value
 from idvae.report.rows import Entry
-from idvae.runs import Run
+from idvae.training.run import Run
 
 OPTIONS = {
     "omega": 1.0,

@@ -12,14 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from idvae import api, batches
 from idvae.bench.plain import PlainIDVAE, plain_layers
 from idvae.data.pixels import to_float
 from idvae.data.prepared import PreparedSet
-from idvae.devices import torch_device
-from idvae.loop import data_shape
 from idvae.networks import Networks
-from idvae.settings import Settings, from_mapping
+from idvae.training import batches, start
+from idvae.training.distributed import torch_device
+from idvae.training.loop import data_shape
+from idvae.training.settings import Settings, from_mapping
 
 Contestant = Callable[[], float]
 
@@ -34,7 +34,7 @@ def library(
     method: str, prepared: PreparedSet, folder: Path, steps: int, options: dict
 ) -> Contestant:
     """The library's own loop, with its feeding and measuring; a checkpoint is not timed."""
-    trainer = api.start(settings_of(method, steps, options), prepared, folder / method, True)
+    trainer = start.start(settings_of(method, steps, options), prepared, folder / method, True)
     trainer.config.steps = 0
 
     def run() -> float:

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from idvae import batches
 from idvae.bench import contestants
 from idvae.bench.images import make_set
 from idvae.bench.rounds import Figure, figure, rounds
 from idvae.data.pixels import to_float
 from idvae.data.prepared import PreparedSet
+from idvae.training import batches
 
 GATHERED, LOADED = "batches gathered", "torch's DataLoader"
 STEPS = 4  # training steps a round: they only say how much feeding is needed

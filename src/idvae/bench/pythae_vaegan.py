@@ -14,10 +14,10 @@ from torch import Tensor
 from idvae.bench.contestants import Contestant, settings_of
 from idvae.data.pixels import to_float
 from idvae.data.prepared import PreparedSet
-from idvae.devices import check_device
 from idvae.errors import UserError
-from idvae.loop import data_shape
 from idvae.networks import Networks
+from idvae.training.distributed import check_device
+from idvae.training.loop import data_shape
 
 NEVER = 1e9  # a margin that no loss leaves: every step moves all three networks, as ours does
 

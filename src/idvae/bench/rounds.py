@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from idvae.bench import machine
-from idvae.files import atomic_file
+from idvae.io.files import atomic_file
 
 
 @dataclass

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from idvae.cli.parser import Parser, add_count
 from idvae.data.source import SIZES
-from idvae.destination import Destination
 from idvae.errors import UserError
+from idvae.io.destination import Destination
 
 if TYPE_CHECKING:
     from idvae.bench.rounds import Figure

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from idvae.cli.parser import Parser
-from idvae.destination import Destination, Kind
 from idvae.errors import UserError
+from idvae.io.destination import Destination, Kind
 
 if TYPE_CHECKING:
     import numpy as np
 
     from idvae.data.prepared import PreparedSet
     from idvae.evaluate.scores import Value
-    from idvae.report.mosaic import Strip
+    from idvae.pictures.mosaic import Strip
     from idvae.report.rows import Entry, Row
     from idvae.report.table import Table
-    from idvae.runs import Run
+    from idvae.training.run import Run
 
 ERROR = "squared_error"
 FOLDER = Kind(
@@ -67,7 +67,7 @@ def run(argv: Sequence[str]) -> None:
 def _runs_on_points(places: Sequence[str]) -> list[tuple[Run, str]]:
     """Runs on points with the titles of their methods; none where images are to be compared."""
     from idvae import methods
-    from idvae.runs import Run
+    from idvae.training.run import Run
 
     runs = [Run.open(p) for p in places if (Path(p) / "config.yaml").is_file()]
     if not any(run.config["data"].get("kind") == "points" for run in runs):
@@ -193,10 +193,10 @@ def _table2(path: Path, grouped: Sequence[Row], device: str) -> list[str]:
     runs = [row for row in grouped if row.runs]
     if not runs:
         return []
-    from idvae.api import data_of
-    from idvae.devices import torch_device
     from idvae.evaluate.reconstruct import fixed_indices
-    from idvae.report.mosaic import BLOCK, save_mosaic
+    from idvae.pictures.mosaic import BLOCK, save_mosaic
+    from idvae.training.distributed import torch_device
+    from idvae.training.start import data_of
 
     torch_device(device)
     try:
@@ -222,7 +222,7 @@ def _table2(path: Path, grouped: Sequence[Row], device: str) -> list[str]:
 def _strip(row: Row, data: PreparedSet, chosen: np.ndarray, device: str) -> Strip:
     """What the first of a row's runs that can be opened makes."""
     from idvae.model import Model
-    from idvae.report.mosaic import Strip
+    from idvae.pictures.mosaic import Strip
 
     for run in row.runs:
         try:

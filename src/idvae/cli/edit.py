@@ -43,7 +43,7 @@ def run(argv: Sequence[str]) -> None:
     strengths = _strengths(options.strength)
     out = check_out(options.out, options.overwrite, options.run, options.input, options.attributes)
 
-    from idvae import pictures
+    from idvae.pictures import grids
 
     model = open_model(options)
     needs(model)
@@ -59,9 +59,9 @@ def run(argv: Sequence[str]) -> None:
             labels.append(label if len(strengths) == 1 else f"{label} × {strength:g}")
     images = np.stack(rows, 1)
     flat = images.reshape(-1, *images.shape[2:])
-    picture = pictures.enlarge(pictures.grid(flat, len(rows)))
+    picture = grids.enlarge(grids.grid(flat, len(rows)))
     arrays = {"images": flat, "edits": images, "columns": np.array(labels)}
-    write(out, arrays, pictures.with_column_labels(picture, labels))
+    write(out, arrays, grids.with_column_labels(picture, labels))
 
 
 def _columns(model: Any, sets: Sequence[str]) -> list[tuple[str, Any]]:

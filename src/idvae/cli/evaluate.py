@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idvae.cli.parser import Parser, add_count, add_seed
-from idvae.destination import Destination
 from idvae.errors import UserError
+from idvae.io.destination import Destination
 
 if TYPE_CHECKING:
     import numpy as np
@@ -183,7 +183,7 @@ def _images(options: Namespace) -> tuple[Any, Any]:
         if options.step is not None:
             raise UserError(f"--step belongs to a run; {options.images} is none")
         return None, options.images
-    from idvae.evaluate.drawn import Sampler
+    from idvae.evaluate.sources.drawn import Sampler
     from idvae.model import load
 
     model = load(options.images, options.step, options.device)
@@ -200,7 +200,7 @@ def _reference(name: str | None, model: Any) -> Any:
     if name is None:
         if model is None:
             raise UserError("say what real images are: --reference DATA; see idvae data list")
-        from idvae.api import data_of
+        from idvae.training.start import data_of
 
         return data_of(model.run)
     path = Path(name)
@@ -221,9 +221,9 @@ def _reconstruction(
 ) -> dict[str, Any] | None:
     if not model.method.reconstructs:
         return None
-    from idvae.api import data_of
     from idvae.evaluate.experts import open_experts
     from idvae.evaluate.reconstruct import TEST_N, reconstruction
+    from idvae.training.start import data_of
 
     prepared = data_of(model.run)
     test = prepared.split("test")
@@ -271,7 +271,7 @@ def _group() -> Iterator[int]:
         return
     import torch.distributed as dist
 
-    from idvae.devices import lost_process_told
+    from idvae.training.distributed import lost_process_told
 
     dist.init_process_group("gloo")
     try:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from idvae.cli.parser import Parser, add_seed
-from idvae.destination import Destination
 from idvae.errors import UserError
+from idvae.io.destination import Destination
 
 USAGE = """idvae experts list
        idvae experts fetch NAME...

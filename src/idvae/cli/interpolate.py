@@ -27,7 +27,7 @@ def run(argv: Sequence[str]) -> None:
 
     import numpy as np
 
-    from idvae import pictures
+    from idvae.pictures import grids
 
     model = open_model(options)
     if model.is_points:
@@ -42,6 +42,6 @@ def run(argv: Sequence[str]) -> None:
     ways = model.interpolate(model.encode(a, y_a), model.encode(b, y_b), options.between, y_a, y_b)
     rows = np.concatenate([a[:, None], ways, b[:, None]], 1)
     flat = rows.reshape(-1, *rows.shape[2:])
-    picture = pictures.enlarge(pictures.grid(flat, rows.shape[1]))
+    picture = grids.enlarge(grids.grid(flat, rows.shape[1]))
     images = ways.reshape(-1, *ways.shape[2:])
     write(out, {"images": images, "ways": ways}, picture)

@@ -11,7 +11,7 @@ import numpy as np
 from idvae.cli.condition import needs
 from idvae.cli.parser import Parser, add_count, add_run, open_model
 from idvae.errors import UserError
-from idvae.files import atomic_file
+from idvae.io.files import atomic_file
 
 
 def run(argv: Sequence[str]) -> None:
@@ -43,16 +43,16 @@ def run(argv: Sequence[str]) -> None:
     if any(file.exists() for file in written) and not options.overwrite:
         raise UserError(f"{out} was judged already; pass --overwrite to do it again")
 
-    from idvae import api
     from idvae.evaluate.experts import open_experts
     from idvae.evaluate.judge import edited, generated, open_judge
-    from idvae.progress import progress
+    from idvae.io.progress import progress
+    from idvae.training import start
 
     model = open_model(options)
     condition = needs(model)
     if model.is_points:
         raise UserError("judge looks at images; this run was trained on points")
-    prepared = api.data_of(model.run)
+    prepared = start.data_of(model.run)
     expert = None
     if model.method.reconstructs:
         (expert,) = open_experts([options.expert], device=options.device, trust=options.trust)

@@ -22,8 +22,8 @@ def describe(name: str) -> str:
     from dataclasses import fields
 
     from idvae.networks import DataShape, Networks
-    from idvae.option_types import flag_of
-    from idvae.settings import attribute_texts
+    from idvae.options import flag_of
+    from idvae.training.settings import attribute_texts
 
     method = methods.get(name)
     nets = Networks(DataShape(0, 2))

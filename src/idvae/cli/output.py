@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from idvae import pictures
-from idvae.destination import Destination
 from idvae.errors import UserError
-from idvae.files import atomic_file
+from idvae.io.destination import Destination
+from idvae.io.files import atomic_file
+from idvae.pictures import grids
 
 
 def check_out(out: str, overwrite: bool, run: Path, *inputs: Path | None) -> Destination:
@@ -34,7 +34,7 @@ def check_out(out: str, overwrite: bool, run: Path, *inputs: Path | None) -> Des
     if path.suffix:  # a picture of a run may well lie in it
         destination = Destination(path, overwrite, None, given)
     else:
-        destination = Destination(path, overwrite, pictures.FOLDER, (run, *given))
+        destination = Destination(path, overwrite, grids.FOLDER, (run, *given))
     destination.check()
     return destination
 
@@ -50,7 +50,7 @@ def write(destination: Destination, arrays: dict[str, np.ndarray], picture: np.n
     """
     path = destination.path
     if path.suffix == ".png":
-        pictures.save_png(path, picture)
+        grids.save_png(path, picture)
     elif path.suffix == ".npz":
         with atomic_file(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **arrays)
@@ -59,5 +59,5 @@ def write(destination: Destination, arrays: dict[str, np.ndarray], picture: np.n
         if images.ndim != 4:
             raise UserError(f"--out {path}: points are no images; write them to FILE.npz")
         with destination.folder() as temporary:
-            pictures.save_images(temporary, images)
+            grids.save_images(temporary, images)
     print(f"wrote {path}")

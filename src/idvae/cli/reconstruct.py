@@ -25,7 +25,7 @@ def run(argv: Sequence[str]) -> None:
     check_input(options)
     out = check_out(options.out, options.overwrite, options.run, options.input, options.attributes)
 
-    from idvae import pictures
+    from idvae.pictures import grids
 
     model = open_model(options)
     originals, y = real_images(model, options)
@@ -35,14 +35,14 @@ def run(argv: Sequence[str]) -> None:
         print(f"squared error {error:.5f} a point, over {len(made)}")
         if options.out.endswith(".png"):
             labels = (f"data ({len(made):,})", f"reconstructions ({len(made):,})")
-            pictures.save_density(options.out, originals, made, labels[1], labels)
+            grids.save_density(options.out, originals, made, labels[1], labels)
             print(f"wrote {options.out}")
             return
         write(out, {"points": made, "originals": originals}, made)
         return
     error = np.square(originals / 127.5 - made / 127.5).mean()
     print(f"mean squared error {error:.5f} a pixel in [-1, 1], over {len(made)} images")
-    picture = pictures.enlarge(pictures.pairs(originals, made, options.columns))
+    picture = grids.enlarge(grids.pairs(originals, made, options.columns))
     write(out, {"images": made, "originals": originals}, picture)
 
 
@@ -77,9 +77,9 @@ def real_images(model: Any, options: Namespace) -> tuple[np.ndarray, np.ndarray 
     """
     condition = model.condition
     if options.input is None:
-        from idvae import api
+        from idvae.training import start
 
-        prepared = api.data_of(model.run)
+        prepared = start.data_of(model.run)
         test = prepared.split("test")
         rows = np.arange(min(options.n, len(test)))
         y = None if condition is None else condition.rows(prepared, test, rows)

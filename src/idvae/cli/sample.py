@@ -31,7 +31,7 @@ def run(argv: Sequence[str]) -> None:
         raise UserError(f"--columns {options.columns} is out of range; it is at least 1")
     out = check_out(options.out, options.overwrite, options.run)
 
-    from idvae import pictures
+    from idvae.pictures import grids
 
     model = open_model(options)
     labels = None
@@ -44,17 +44,17 @@ def run(argv: Sequence[str]) -> None:
         y = condition.wanted(model, options.condition, options.n, options.seed)
         made = model.sample(options.n, options.seed, y)
     if not model.is_points:
-        grid = pictures.grid(made, options.columns)
-        picture = pictures.enlarge(grid)
+        grid = grids.grid(made, options.columns)
+        picture = grids.enlarge(grid)
         if labels:
-            picture = pictures.with_row_labels(picture, labels)
+            picture = grids.with_row_labels(picture, labels)
         write(out, {"images": made}, picture)
     elif options.out.endswith(".png"):
-        from idvae import api
+        from idvae.training import start
 
-        real = api.data_of(model.run).split("test")
+        real = start.data_of(model.run).split("test")
         data = real.gather(range(len(real)))
-        pictures.save_density(options.out, data, made, f"samples ({len(made):,})")
+        grids.save_density(options.out, data, made, f"samples ({len(made):,})")
         print(f"wrote {options.out}")
     else:
         write(out, {"points": made}, made)

@@ -28,7 +28,7 @@ def run(argv: Sequence[str]) -> int:
     if not plan_file.is_file():
         raise UserError(f"{plan_file}: no such file")
 
-    from idvae.sweep import Plan, sweep
+    from idvae.sweep.jobs import Plan, sweep
 
     plan = Plan.read(plan_file)
     devices = _devices(options.devices)
@@ -44,7 +44,7 @@ def run(argv: Sequence[str]) -> int:
 def _devices(text: str) -> list[str]:
     devices = [part.strip() for part in text.split(",") if part.strip()]
     if devices != ["auto"]:
-        from idvae.devices import torch_device
+        from idvae.training.distributed import torch_device
 
         for device in devices:
             torch_device(device)

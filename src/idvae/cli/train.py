@@ -58,11 +58,11 @@ def _resume(argv: Sequence[str]) -> int:
         if value is not None and value < 1:
             raise UserError(f"{flag} {value} is out of range; it is at least 1")
 
-    from idvae import api
+    from idvae.training import start
 
     names = ("steps", "lr_steps", "device", "threads")
     changes = {name: getattr(options, name) for name in names}
-    return _fit(api.resume(options.resume, changes, options.change_processes))
+    return _fit(start.resume(options.resume, changes, options.change_processes))
 
 
 def _start(method: str, flags: list[str]) -> int:
@@ -77,12 +77,12 @@ def _start(method: str, flags: list[str]) -> int:
         print(_help(method))
         return 0
 
-    from idvae import api, settings
-    from idvae.runs import Run
+    from idvae.training import settings, start
+    from idvae.training.run import Run
 
     if any(flag.startswith("--print_config") for flag in flags):
         flags = [flag for flag in flags if not flag.startswith("--print_config")]
-        recipes = api.recipes_of(method, api.open_data(options.data)) if options.data else []
+        recipes = start.recipes_of(method, start.open_data(options.data)) if options.data else []
         chosen = settings.from_flags(method, flags, [] if options.no_recipe else recipes)
         settings.print_options(chosen)
         return 0
@@ -94,17 +94,17 @@ def _start(method: str, flags: list[str]) -> int:
     inputs = settings.config_files(flags)
     if first:
         Run.check_new(out, options.overwrite, inputs)  # before any data are made
-    prepared = api.open_data(options.data)
-    recipes = [] if options.no_recipe else api.recipes_of(method, prepared)
+    prepared = start.open_data(options.data)
+    recipes = [] if options.no_recipe else start.recipes_of(method, prepared)
     chosen = settings.from_flags(method, flags, recipes)
-    trainer = api.start(chosen, prepared, out, options.overwrite, inputs)
+    trainer = start.start(chosen, prepared, out, options.overwrite, inputs)
     if recipes:
         print(f"options start from the recipe {' + '.join(recipes)} (--no-recipe leaves it out)")
     return _fit(trainer)
 
 
 def _help(method: str) -> str:
-    from idvae import settings
+    from idvae.training import settings
 
     text = settings.parser(method).format_help().replace(f"usage: idvae train {method}", "", 1)
     return (
@@ -120,7 +120,7 @@ def _help(method: str) -> str:
 
 def _fit(trainer: Any) -> int:
     from idvae.cli.training_report import finish, watch
-    from idvae.devices import slower_in_bf16
+    from idvae.training.distributed import slower_in_bf16
 
     if not trainer.is_first:  # one process of several speaks
         trainer.fit()

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from idvae.files import atomic_file
-from idvae.report.curves import save_curves
+from idvae.io.files import atomic_file
+from idvae.pictures.curves import save_curves
 
 OnLog = Callable[[int, Mapping[str, float]], None]
 
@@ -82,7 +82,7 @@ def _clock(seconds: float) -> str:
 
 def finish(trainer: Any) -> None:
     """Draw the curves; for points report the modes; say where the pictures are."""
-    from idvae import checkpoints
+    from idvae.training import checkpoints
 
     run = trainer.run
     if run.metrics():
@@ -102,7 +102,7 @@ def _report_modes(trainer: Any) -> None:
     """
     import json
 
-    from idvae.evaluate.modes import modes
+    from idvae.evaluate.metrics.modes import modes
     from idvae.model import Model
 
     facts = trainer.data.meta["modes"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from idvae.data.prepared import FOLDER, PreparedSet
 from idvae.data.source import DOWNLOAD, SIZES, Request, Source
-from idvae.destination import Destination
 from idvae.errors import UserError
+from idvae.io.destination import Destination
 from idvae.seeds import checked_seed
 
 __all__ = ["get", "names", "open_set", "prepare", "prepared", "resolve", "root"]

@@ -18,7 +18,7 @@ from PIL import Image
 
 from idvae.data.source import BY_INDEX, Batch, Plan, Request, by_index, in_batches, missing
 from idvae.errors import UserError
-from idvae.progress import progress
+from idvae.io.progress import progress
 
 name = "avatars"
 summary = "cartoon faces drawn on demand, any number and size, with 13 of CelebA's attributes"

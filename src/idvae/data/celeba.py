@@ -15,7 +15,7 @@ from idvae.data.celeba_files import PARTITION, Faces, from_files
 from idvae.data.celeba_hub import from_hub
 from idvae.data.source import DOWNLOAD, Batch, Plan, Request, at_most, in_batches
 from idvae.errors import UserError
-from idvae.progress import progress
+from idvae.io.progress import progress
 
 name = "celeba"
 summary = "202,599 aligned faces, 40 attributes; --source DIR, or a download; --crop NAME"

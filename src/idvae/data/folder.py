@@ -14,7 +14,7 @@ from idvae.data.image_files import list_images, opened, upright
 from idvae.data.resize import square
 from idvae.data.source import Batch, Plan, Request, at_most, in_batches
 from idvae.errors import UserError
-from idvae.progress import progress
+from idvae.io.progress import progress
 
 name = "folder"
 summary = "any folder of images, with --source DIR; an attributes CSV with --attributes"

@@ -7,7 +7,7 @@ from PIL import Image
 
 from idvae.data.resize import resize_all
 from idvae.data.source import Batch, Plan, Request, at_most, in_batches
-from idvae.progress import progress
+from idvae.io.progress import progress
 
 Part = tuple[np.ndarray, np.ndarray]  # images, uint8 (N, H, W, C), and classes, int64 (N,)
 

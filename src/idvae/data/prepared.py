@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from idvae.arrays import ALONE, ArrayFile
-from idvae.destination import Kind
 from idvae.errors import UserError
-from idvae.files import is_plain_name
+from idvae.io.arrays import ALONE, ArrayFile
+from idvae.io.destination import Kind
+from idvae.io.files import is_plain_name
 
 FORMAT = 1
 ARRAYS = ("images.npy", "points.npy", "labels.npy", "attributes.npy")

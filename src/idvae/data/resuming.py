@@ -18,7 +18,7 @@ from typing import Any
 from idvae.data.rows import Tables
 from idvae.data.source import Resume
 from idvae.errors import UserError
-from idvae.files import atomic_file
+from idvae.io.files import atomic_file
 
 NOTE_EVERY = 2000  # rows
 

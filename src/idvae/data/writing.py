@@ -9,8 +9,8 @@ from idvae.data.prepared import FOLDER, FORMAT
 from idvae.data.resuming import unfinished
 from idvae.data.rows import Tables
 from idvae.data.source import Batch, Resume
-from idvae.destination import Destination
 from idvae.errors import UserError
+from idvae.io.destination import Destination
 
 
 def write_set(

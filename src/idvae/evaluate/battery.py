@@ -16,11 +16,11 @@ from idvae.errors import UserError
 from idvae.evaluate import cache
 from idvae.evaluate.experts import DEFAULT, AnyExpert, open_experts
 from idvae.evaluate.features import Features, collect, processes
-from idvae.evaluate.frechet import frechet_distance, frechet_infinity
-from idvae.evaluate.images import open_images
-from idvae.evaluate.inception_score import inception_score
-from idvae.evaluate.kernel import kernel_distance
-from idvae.evaluate.neighbours import Balls, neighbourhoods
+from idvae.evaluate.metrics.frechet import frechet_distance, frechet_infinity
+from idvae.evaluate.metrics.inception_score import inception_score
+from idvae.evaluate.metrics.kernel import kernel_distance
+from idvae.evaluate.metrics.neighbours import Balls, neighbourhoods
+from idvae.evaluate.metrics.statistics import KEEP
 from idvae.evaluate.reference import (
     REFERENCE_N,
     Announce,
@@ -30,8 +30,8 @@ from idvae.evaluate.reference import (
     silent,
 )
 from idvae.evaluate.scores import METRICS, Row, Scores, Value
-from idvae.evaluate.source import Range, Source
-from idvae.evaluate.statistics import KEEP
+from idvae.evaluate.sources.images import open_images
+from idvae.evaluate.sources.source import Range, Source
 from idvae.seeds import SEEDING, checked_seed
 
 DEFAULT_METRICS = tuple(name for name in METRICS if name != "fd_infinity")

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from idvae.arrays import ArrayFile
 from idvae.errors import UserError
 from idvae.evaluate.experts.weights import cache_folder
 from idvae.evaluate.features import Features
-from idvae.evaluate.statistics import Statistics
-from idvae.files import atomic_file
+from idvae.evaluate.metrics.statistics import Statistics
+from idvae.io.arrays import ArrayFile
+from idvae.io.files import atomic_file
 
 
 def key(facts: Mapping[str, Any]) -> str:

@@ -11,8 +11,8 @@ import torch.distributed as dist
 
 from idvae.errors import UserError
 from idvae.evaluate.experts import AnyExpert
-from idvae.evaluate.source import Chunk
-from idvae.evaluate.statistics import KEEP, Statistics
+from idvae.evaluate.metrics.statistics import KEEP, Statistics
+from idvae.evaluate.sources.source import Chunk
 
 Progress = Callable[[int], None]
 

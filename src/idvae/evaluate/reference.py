@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import torch.distributed as dist
 
-from idvae.arrays import ArrayFile
 from idvae.errors import UserError
 from idvae.evaluate import cache
 from idvae.evaluate.experts import AnyExpert
 from idvae.evaluate.features import Features, Progress, collect, processes
-from idvae.evaluate.images import open_images
-from idvae.evaluate.source import Range, Source
-from idvae.evaluate.statistics import KEEP, Statistics
-from idvae.evaluate.stored import Splits, Subset
+from idvae.evaluate.metrics.statistics import KEEP, Statistics
+from idvae.evaluate.sources.images import open_images
+from idvae.evaluate.sources.source import Range, Source
+from idvae.evaluate.sources.stored import Splits, Subset
+from idvae.io.arrays import ArrayFile
 from idvae.seeds import SEEDING
 
 REFERENCE_N = 50_000  # with 10,000 samples, what fits the paper's row of true data

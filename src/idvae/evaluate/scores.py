@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from idvae.errors import UserError
-from idvae.files import atomic_file
+from idvae.io.files import atomic_file
 
 FORMAT = 1
 # What a metric is, and whether less of it is better.

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from idvae import losses
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks
-from idvae.option_types import Count, Weight
+from idvae.options import Count, Weight
 
 
 @dataclass

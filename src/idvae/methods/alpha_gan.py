@@ -12,7 +12,7 @@ from torch import Generator, Tensor, no_grad
 from idvae import losses
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks
-from idvae.option_types import Weight
+from idvae.options import Weight
 
 
 @dataclass

@@ -13,7 +13,7 @@ from idvae import losses
 from idvae.errors import UserError
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks
-from idvae.option_types import Weight
+from idvae.options import Weight
 
 
 @dataclass

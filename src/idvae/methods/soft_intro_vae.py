@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 from idvae import losses
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks
-from idvae.option_types import Weight
+from idvae.options import Weight
 
 Gaussian = tuple[Tensor, Tensor]  # μ and log σ², each (B, Z)
 Fakes = dict[str, tuple[Tensor, Tensor]]  # x̃ and x', each with the ε of its own code

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from idvae import losses
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks
-from idvae.option_types import Weight
+from idvae.options import Weight
 
 
 @dataclass

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from idvae.errors import UserError
-from idvae.option_types import Within, check_ranges
+from idvae.options import Within, check_ranges
 
 IMAGE_SIZES = (16, 32, 64, 128)
 Preset = Literal["small", "paper", "mlp"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from idvae.errors import UserError
 from idvae.evaluate.scores import Value
 from idvae.report.significance import compare, in_words
-from idvae.runs import Run
+from idvae.training.run import Run
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from os import PathLike
 
 from idvae.errors import UserError
 from idvae.evaluate.scores import RECONSTRUCTION
-from idvae.files import atomic_file
+from idvae.io.files import atomic_file
 from idvae.report.rows import Row
 from idvae.report.table import markdown_line
 

@@ -11,7 +11,7 @@ from typing import Any
 from idvae.errors import UserError
 from idvae.evaluate.scores import Row as Values
 from idvae.evaluate.scores import Scores, Value, check_comparable
-from idvae.runs import Run
+from idvae.training.run import Run
 
 # Options that do not change what a method learns, or that seeds of one row differ in.
 FREE = ("seed", "device", "threads", "log_every", "grid_every", "save_every", "keep", "tensorboard")
@@ -109,7 +109,9 @@ def differing(rows: Sequence[Row], options: Iterable[str] = BUDGET) -> dict[str,
 
 def _made(run: Run) -> dict[str, Any]:
     """What makes a run, apart from its seed."""
-    from idvae.settings import completed  # imports torch, which tables of scores do not need
+    from idvae.training.settings import (
+        completed,  # imports torch, which tables of scores do not need
+    )
 
     options = completed(run.config["method"], run.config["options"])
     options["processes"] = _processes(run)

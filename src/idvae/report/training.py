@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from idvae.report.rows import Row, differing
-from idvae.runs import Run
+from idvae.training.run import Run
 
 UNITS = (("P", 1e15), ("T", 1e12))
 

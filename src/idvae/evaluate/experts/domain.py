@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from idvae.errors import UserError
 from idvae.evaluate.experts.expert import Expert
 from idvae.evaluate.experts.weights import cache_folder, fit, sha256
-from idvae.files import atomic_file
+from idvae.io.files import atomic_file
 from idvae.seeds import checked_seed
 
 WIDTHS = (32, 64, 128, 256)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from idvae.errors import UserError
-from idvae.files import atomic_file
+from idvae.io.files import atomic_file
 
 
 @dataclass(frozen=True)

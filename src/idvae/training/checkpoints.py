@@ -1,0 +1,260 @@
+"""Checkpoints: weights and optimizer state in safetensors files, and never a pickle.
+
+A checkpoint is a folder named after its step that appears whole or not at all:
+
+    model.safetensors       parameters and buffers of the method
+    average.safetensors     the decoder's averaged weights, where asked for
+    optimizers.safetensors  one entry a group, parameter and moment
+    state.json              step, method, format
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from idvae.errors import UserError
+from idvae.io.files import atomic_folder, read_bounded, recover, remove_folder
+
+FORMAT = 1
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of Adam
+MOST_STATE = 1 << 16  # bytes of a state.json
+MOST_HEADER = 1 << 24  # bytes of what a safetensors file says of its tensors
+TYPES = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64}
+
+Shapes = dict[str, tuple[torch.dtype | None, tuple[int, ...]]]
+
+
+@dataclass
+class Checkpoint:
+    """What one checkpoint holds; tensors on the CPU."""
+
+    step: int
+    method: str
+    model: dict[str, Tensor]
+    average: dict[str, Tensor] | None
+    optimizers: dict[str, Tensor]
+
+
+def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
+    """Write `folder`/STEP whole or not at all, then remove all but the newest `keep`.
+
+    A checkpoint of this step that is there and whole stays as it is: a step of a run is the same
+    whenever it is saved.
+    """
+    path = folder / f"{checkpoint.step:08d}"
+    if not is_whole(path):
+        _write(path, checkpoint)
+    for old in steps(folder)[:-keep]:
+        remove_folder(folder / f"{old:08d}")
+    return path
+
+
+def _write(path: Path, checkpoint: Checkpoint) -> None:
+    with atomic_folder(path, overwrite=True) as temporary:
+        metadata = {"method": checkpoint.method, "step": str(checkpoint.step)}
+        save_file(checkpoint.model, temporary / "model.safetensors", metadata)
+        save_file(checkpoint.optimizers, temporary / "optimizers.safetensors", metadata)
+        if checkpoint.average is not None:
+            save_file(checkpoint.average, temporary / "average.safetensors", metadata)
+        state = {"format": FORMAT, "step": checkpoint.step, "method": checkpoint.method}
+        (temporary / "state.json").write_text(json.dumps(state), encoding="utf-8")
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a folder is a checkpoint with all its files, each as long as its header says."""
+    try:
+        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        found = state["format"], state["step"]
+        needed = {path / "model.safetensors", path / "optimizers.safetensors"}
+        for file in needed.union(path.glob("*.safetensors")):
+            with safe_open(file, "pt"):
+                pass
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+        return False
+    return found == (FORMAT, int(path.name))
+
+
+def steps(folder: Path) -> list[int]:
+    """Steps of the checkpoints there, oldest first; half-written ones have other names."""
+    if not folder.is_dir():
+        return []
+    names = (p.name for p in folder.iterdir() if p.is_dir())
+    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a kill left half-written; a checkpoint that it hid comes back."""
+    if folder.is_dir():
+        recover(folder)
+        for path in folder.glob(".*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def load(
+    folder: Path,
+    method: str,
+    step: int | None = None,
+    *,
+    like: nn.Module | None = None,
+    optimizers: bool = True,
+) -> Checkpoint:
+    """Read the newest checkpoint, or that of `step`.
+
+    Args:
+        folder: of all checkpoints of a run.
+        method: the registered name.
+        step: which checkpoint.
+        like: a method, maybe on the meta device, whose weights it must hold: names, shapes and
+            types are compared before any tensor is read.
+        optimizers: whether their state is read too; else it is empty.
+
+    Raises:
+        UserError: there is none, it is truncated, is no safetensors file (a pickle, say, which
+            is refused unread), or belongs to another method.
+    """
+    there = steps(folder)
+    if not there:
+        raise UserError(f"{folder} holds no checkpoint yet; train the run first")
+    if step is not None and step not in there:
+        raise UserError(f"{folder} holds no checkpoint of step {step}; it has {there}")
+    path = folder / f"{there[-1] if step is None else step:08d}"
+    try:
+        found, saved_step = read_state(path / "state.json")
+    except OSError as error:
+        raise _damaged(path / "state.json", error) from error
+    if found != method:
+        raise UserError(f"{path} is a checkpoint of {found}, not of {method}")
+    average = path / "average.safetensors"
+    if like is not None:
+        _check_shapes(shapes(path / "model.safetensors"), like, path)
+        if average.exists():
+            _check_shapes(shapes(average), like.dec, path)
+    return Checkpoint(
+        step=saved_step,
+        method=found,
+        model=_read(path / "model.safetensors"),
+        average=_read(average) if average.exists() else None,
+        optimizers=_read(path / "optimizers.safetensors") if optimizers else {},
+    )
+
+
+def read_state(file: Path) -> tuple[str, int]:
+    """The method and the step in a state.json.
+
+    Raises:
+        UserError: it is damaged, too large, or of another version.
+        OSError: it is not there.
+    """
+    data = read_bounded(file, MOST_STATE)
+    try:
+        state = json.loads(data)
+        if not isinstance(state, dict) or state.get("format") != FORMAT:
+            raise ValueError(f"this version reads format {FORMAT}")
+        method, step = state.get("method"), state.get("step")
+        if not isinstance(method, str) or type(step) is not int or not 0 <= step < 2**63:
+            raise ValueError("it does not say which method and step")
+    except (ValueError, RecursionError) as error:
+        raise _damaged(file, error) from error
+    return method[:80], step
+
+
+def shapes(file: Path) -> Shapes:
+    """Name → type and shape of the tensors in a safetensors file, from its header alone.
+
+    Raises:
+        UserError: it is no safetensors file, is cut, or its header is too large.
+    """
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+        if length > MOST_HEADER:
+            raise ValueError(f"a header of {length:,} bytes")
+        with safe_open(file, "pt") as opened:
+            slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
+            return {n: (TYPES.get(s.get_dtype()), tuple(s.get_shape())) for n, s in slices.items()}
+    except (SafetensorError, OSError, ValueError, OverflowError) as error:
+        raise _damaged(file, error) from error
+
+
+def _check_shapes(found: Shapes, module: nn.Module, where: Path) -> None:
+    own = {name: (t.dtype, tuple(t.shape)) for name, t in module.state_dict().items()}
+    for name in sorted(set(own) | set(found)):
+        if own.get(name) != found.get(name):
+            raise UserError(f"{where} does not fit the networks of its config.yaml: {name[:200]}")
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"{path} is damaged or no checkpoint of idvae ({str(error)[:200]}); delete the folder "
+        f"{path.parent} to go on from the one before"
+    )
+
+
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:
+    """Copy weights into a module whose names and shapes must be the same.
+
+    Raises:
+        UserError: they are not.
+    """
+    found: Shapes = {name: (t.dtype, tuple(t.shape)) for name, t in weights.items()}
+    _check_shapes(found, module, where)
+    module.load_state_dict(dict(weights))
+
+
+def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Contiguous copies on the CPU, as safetensors wants them."""
+    return {name: t.detach().to("cpu", copy=True).contiguous() for name, t in tensors.items()}
+
+
+def optimizer_state(optimizers: Mapping[str, torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """Moments and step counts as flat tensors named GROUP.INDEX.MOMENT."""
+    flat = {}
+    for group, optimizer in optimizers.items():
+        for index, state in optimizer.state_dict()["state"].items():
+            for name, value in state.items():
+                flat[f"{group}.{index}.{name}"] = torch.as_tensor(value)
+    return on_cpu(flat)
+
+
+def load_optimizer_state(
+    optimizers: Mapping[str, torch.optim.Optimizer], flat: Mapping[str, Tensor], where: Path
+) -> None:
+    """Put back what `optimizer_state` made.
+
+    Raises:
+        UserError: groups or shapes are not those of these optimizers.
+    """
+    states: dict[str, dict[int, dict[str, Any]]] = {group: {} for group in optimizers}
+    for key, value in flat.items():
+        group, _, place = key.partition(".")
+        index, _, name = place.partition(".")
+        if group not in states or not (index.isascii() and index.isdigit()) or name not in MOMENTS:
+            raise UserError(f"{where} holds optimizer state of what is not there: {key[:200]}")
+        states[group].setdefault(int(index[:9]), {})[name] = value
+    for group, optimizer in optimizers.items():
+        parameters = optimizer.param_groups[0]["params"]
+        for index, state in states[group].items():
+            shape = parameters[index].shape if index < len(parameters) else None
+            wanted = {name: torch.Size() if name == "step" else shape for name in MOMENTS}
+            if {name: value.shape for name, value in state.items()} != wanted:
+                raise UserError(f"{where}: optimizer state of {group} does not fit its parameters")
+            for name, value in state.items():
+                if name != "step":
+                    # A fused optimizer walks memory: moments must lie as their weights do.
+                    state[name] = torch.empty_like(parameters[index]).copy_(value)
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": states[group]})

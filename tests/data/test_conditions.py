@@ -1,0 +1,124 @@
+"""Conditions: y of real images, what a user asks for, and what excludes what."""
+
+import numpy as np
+import pytest
+
+from idvae import data
+from idvae.data.conditions import Condition
+from idvae.errors import UserError
+
+GROUPS = (("Bald", "Black_Hair", "Blond_Hair"),)
+FACES = Condition("attributes", ("Bald", "Black_Hair", "Blond_Hair", "Smiling"), GROUPS)
+SHOES = Condition("labels", ("Sandal", "Sneaker", "Boot"))
+
+
+@pytest.fixture(scope="module")
+def avatars(data_root):
+    return data.prepare("avatars", size=16, n=30, set_name="avatars-conditions")
+
+
+@pytest.fixture(scope="module")
+def digits(data_root):
+    return data.prepare("digits", size=16, n=60, set_name="digits-conditions")
+
+
+def test_labels_are_one_hot(digits):
+    condition = Condition.of(digits, "labels")
+    assert condition.names == tuple("0123456789")
+    split = digits.split("train")
+    y = condition.rows(digits, split, [3, 0, 5])
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y.argmax(1), split.labels([3, 0, 5]))
+    np.testing.assert_array_equal(np.sort(y, 1)[:, -2:], [[0, 1]] * 3)
+
+
+def test_attributes_are_plus_and_minus_one_in_the_order_asked(avatars):
+    condition = Condition.of(avatars, "Smiling,Black_Hair,Bald")
+    assert condition.names == ("Smiling", "Black_Hair", "Bald")
+    assert condition.groups == (("Bald", "Black_Hair"),)
+    split = avatars.split("train")
+    y = condition.rows(avatars, split, np.arange(10))
+    for column, name in enumerate(condition.names):
+        has = split.attributes(np.arange(10))[:, avatars.attribute_names.index(name)]
+        np.testing.assert_array_equal(y[:, column], np.where(has, 1, -1))
+
+
+def test_the_main_attributes_are_the_thirteen_of_celeba(avatars):
+    condition = Condition.of(avatars, "attributes")
+    assert condition.width == 13
+    assert {"Bald", "Eyeglasses", "Smiling", "Wearing_Hat"} <= set(condition.names)
+    assert Condition.of(avatars, "skin_color=PALE").names == ("skin_color=PALE",)
+
+
+def test_a_config_brings_it_back():
+    assert Condition.from_config(FACES.config()) == FACES
+    assert Condition.from_config(None) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("Smilling", "no attribute 'Smilling'; the nearest are Smiling"),
+        ("Smiling,Smiling", "names an attribute twice"),
+        ("labels", "has no classes"),
+    ],
+)
+def test_what_a_set_has_not_is_told(avatars, asked, words):
+    with pytest.raises(UserError, match=words):
+        Condition.of(avatars, asked)
+
+
+def test_a_set_with_classes_alone_says_so(digits):
+    with pytest.raises(UserError, match="has no attributes; it has classes: --condition labels"):
+        Condition.of(digits, "Smiling")
+
+
+@pytest.mark.parametrize(
+    ("condition", "text", "asked"),
+    [
+        (SHOES, "Sneaker", {"Sneaker": True}),
+        (SHOES, "2", {"Boot": True}),
+        (FACES, "Smiling", {"Smiling": True}),
+        (FACES, " Smiling = 0 , Bald=1", {"Smiling": False, "Bald": True}),
+        (Condition("attributes", ("a=b", "c")), "a=b,c=0", {"a=b": True, "c": False}),
+        (Condition("attributes", ("a=b", "c")), "a=b=0", {"a=b": False}),
+        (Condition("labels", ("7", "1")), "1", {"1": True}),
+    ],
+)
+def test_what_is_asked_is_understood(condition, text, asked):
+    assert condition.parse(text) == asked
+
+
+@pytest.mark.parametrize(
+    ("condition", "text", "words"),
+    [
+        (SHOES, "Sneeker", "'Sneeker'; the nearest are Sneaker"),
+        (SHOES, "3", "class 3 is out of range; classes are 0 to 2"),
+        (SHOES, "Sandal,Boot", "Sandal and Boot exclude each other"),
+        (FACES, "Eyeglasses", "was not trained with 'Eyeglasses'"),
+        (FACES, "Bald,Blond_Hair", "Bald and Blond_Hair exclude each other"),
+        (FACES, "Smiling=2", "an attribute is set by =1 and cleared by =0"),
+        (FACES, "Smiling=1,Smiling=0", "both sets and clears Smiling"),
+        (FACES, "", "say which condition"),
+    ],
+)
+def test_what_cannot_be_is_told(condition, text, words):
+    with pytest.raises(UserError, match=words):
+        condition.parse(text)
+
+
+def test_a_change_takes_what_it_excludes_away_and_leaves_the_rest():
+    y = np.array([[1, -1, -1, 1], [-1, -1, 1, -1]], np.float32)
+    kept = y.copy()
+    blond = FACES.changed(y, FACES.parse("Black_Hair"))
+    np.testing.assert_array_equal(blond, [[-1, 1, -1, 1], [-1, 1, -1, -1]])
+    np.testing.assert_array_equal(y, kept)
+    none = FACES.changed(y, FACES.parse("Blond_Hair=0"))
+    np.testing.assert_array_equal(none, [[1, -1, -1, 1], [-1, -1, -1, -1]])
+    np.testing.assert_array_equal(SHOES.changed(np.eye(3)[:2], {"Boot": True}), [[0, 0, 1]] * 2)
+
+
+def test_turning_sets_what_is_not_and_clears_what_is():
+    y = np.array([[1, -1, -1, 1], [-1, -1, 1, -1]], np.float32)
+    turned = FACES.turned(y, "Bald")
+    np.testing.assert_array_equal(turned, [[-1, -1, -1, 1], [1, -1, -1, -1]])

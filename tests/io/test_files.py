@@ -1,0 +1,182 @@
+"""Files and folders appear whole or not at all."""
+
+import errno
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from idvae.errors import UserError
+from idvae.io import files
+from idvae.io.files import atomic_file, atomic_folder
+
+
+def test_a_file_replaces_the_old_one_only_when_whole(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def fail_half_way():
+        with atomic_file(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert path.read_text() == "old"
+    with atomic_file(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_files_are_readable_as_the_umask_says(tmp_path):
+    old = os.umask(0o022)
+    try:
+        with atomic_file(tmp_path / "a.txt") as temporary:
+            temporary.write_text("x")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "set"
+
+    def fail_half_way():
+        with atomic_folder(path) as temporary:
+            (temporary / "a").write_text("x")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert os.listdir(tmp_path) == []
+    with atomic_folder(path) as temporary:
+        (temporary / "a").write_text("x")
+        assert not path.exists()
+    assert (path / "a").read_text() == "x"
+
+
+def test_a_folder_is_never_replaced_unasked(tmp_path):
+    path = tmp_path / "set"
+    path.mkdir()
+    (path / "mine").write_text("x")
+    with pytest.raises(UserError, match="exists already"), atomic_folder(path):
+        pass
+    assert (path / "mine").read_text() == "x"
+    with atomic_folder(path, overwrite=True) as temporary:
+        (temporary / "new").write_text("y")
+    assert os.listdir(path) == ["new"]
+    assert os.listdir(tmp_path) == ["set"]
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_whatever_fails_while_a_folder_is_replaced_the_old_one_stays(
+    tmp_path, monkeypatch, exchange
+):
+    path = tmp_path / "set"
+    path.mkdir()
+    (path / "old").touch()
+    renamed, renames = Path.rename, []
+    if not exchange:  # as on systems that cannot
+        monkeypatch.setattr("idvae.io.files._exchange", lambda a, b: False)
+
+    def rename(self, to):
+        renames.append(self)
+        if len(renames) == 2:
+            raise OSError(errno.EIO, "the disk is gone for a moment")
+        return renamed(self, to)
+
+    monkeypatch.setattr(Path, "rename", rename)
+
+    def replace():
+        with atomic_folder(path, overwrite=True) as temporary:
+            (temporary / "new").touch()
+
+    if exchange and sys.platform == "linux":
+        replace()
+        assert os.listdir(path) == ["new"]
+        assert not renames  # there is no moment without the folder
+    elif not exchange:
+        with pytest.raises(OSError, match="for a moment"):
+            replace()
+        assert os.listdir(path) == ["old"]
+        replace()
+        assert os.listdir(path) == ["new"]
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def test_a_folder_that_comes_to_exist_meanwhile_is_not_replaced_unasked(tmp_path):
+    path = tmp_path / "set"
+
+    def replace():
+        with atomic_folder(path) as temporary:
+            (temporary / "mine").touch()
+            path.mkdir()
+            (path / "another's").touch()
+
+    with pytest.raises(UserError, match="exists already"):
+        replace()
+    assert os.listdir(path) == ["another's"]
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def test_a_link_to_a_folder_stays_a_link(tmp_path):
+    (tmp_path / "disk" / "set").mkdir(parents=True)
+    (tmp_path / "set").symlink_to("disk/set")
+    with atomic_folder(tmp_path / "set", overwrite=True) as temporary:
+        (temporary / "new").touch()
+    assert (tmp_path / "set").is_symlink()
+    assert os.listdir(tmp_path / "disk" / "set") == ["new"]
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_the_old_goes_after_the_new_was_flushed_into_its_place(exchange, tmp_path, monkeypatch):
+    """Files, then the folders that name them; the parent after the renames, before the removal."""
+    done = []
+
+    def noted(name, function):
+        def call(*arguments, **options):
+            place = arguments[0]
+            if isinstance(place, int):
+                place = os.readlink(f"/proc/self/fd/{place}")
+            done.append((name, os.path.basename(place)))
+            return function(*arguments, **options)
+
+        return call
+
+    path = tmp_path / "set"
+    path.mkdir()
+    (path / "a").write_text("old")
+    if not exchange:
+        monkeypatch.setattr(files, "_exchange", lambda a, b: False)
+    elif not files._exchange(path, path):
+        pytest.skip("two names cannot be exchanged here")
+    monkeypatch.setattr(files, "_exchange", noted("exchange", files._exchange))
+    monkeypatch.setattr(os, "fsync", noted("fsync", os.fsync))
+    monkeypatch.setattr(os, "rename", noted("rename", os.rename))
+    monkeypatch.setattr(shutil, "rmtree", noted("remove", shutil.rmtree))
+    with atomic_folder(path, overwrite=True) as temporary:
+        (temporary / "a").write_text("new")
+    flushed = [("fsync", "a"), ("fsync", temporary.name), ("exchange", temporary.name)]
+    assert done[:3] == flushed
+    renames = [("rename", "set"), ("rename", temporary.name)] if not exchange else []
+    after = done[3:]
+    assert after[: len(renames)] == renames
+    assert after[len(renames)] == ("fsync", tmp_path.name)
+    assert {name for name, _ in after[len(renames) :]} == {"fsync", "remove"}
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def test_a_folder_that_a_kill_hid_comes_back(tmp_path):
+    """Killed between the two renames of a system that cannot exchange names."""
+    hidden = tmp_path / ".set-old-x1" / "set"
+    hidden.mkdir(parents=True)
+    (hidden / "mine").write_text("x")
+    files.recover(tmp_path)
+    assert (tmp_path / "set" / "mine").read_text() == "x"
+    hidden.mkdir(parents=True)  # killed after them: the new one is in its place
+    files.recover(tmp_path)
+    assert (tmp_path / "set" / "mine").read_text() == "x"

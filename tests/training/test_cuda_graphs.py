@@ -1,0 +1,152 @@
+"""A recorded step, on a tape that repeats operations as a CUDA graph does; and on a GPU."""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
+
+from idvae import data, methods
+from idvae.errors import UserError
+from idvae.networks import DataShape, NetworkConfig, Networks
+from idvae.training import checkpoints, cuda_graphs, start
+from methods.test_contract import variants
+
+OPTIONS = {
+    "steps": 12, "batch_size": 8, "width": 4, "z_dim": 3, "log_every": 3, "save_every": 5,
+    "grid_every": 0, "ema": 0.9, "threads": 1, "seed": 5, "lr": 5e-3, "lr_final": 0.1,
+    "clip": 50.0, "lr_of": {},
+}  # fmt: skip
+
+
+class Tape(TorchDispatchMode):
+    """Repeats every operation of a step on the addresses that it had, without Python's choices.
+
+    That is what a CUDA graph does: numbers that Python passed stay as they were, results are
+    written where the first ones lie, and to look at a number is an error.
+    """
+
+    def __init__(self, device):
+        super().__init__()
+        self.played, self.operations = True, []
+
+    def warm_up(self, work):
+        work()
+
+    def record(self, work):
+        with self:
+            work()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if function is torch.ops.aten._local_scalar_dense.default:
+            raise AssertionError("a recorded step looks at a number")
+        self.operations.append((function, args, kwargs or {}, result))
+        return result
+
+    def replay(self):
+        if self.played:  # recording ran the operations once; a CUDA graph's does not
+            self.played = False
+            return
+        with torch.no_grad():
+            for function, args, kwargs, result in self.operations:
+                again = tree_flatten(function(*args, **kwargs))[0]
+                for old, new in zip(tree_flatten(result)[0], again, strict=True):
+                    if isinstance(old, torch.Tensor) and old.data_ptr() != new.data_ptr():
+                        old.copy_(new)
+
+
+class Again:
+    """Does the work anew where a recording would be replayed."""
+
+    def __init__(self, device):
+        self.work = None
+
+    def warm_up(self, work):
+        work()
+
+    def record(self, work):
+        self.work = work
+
+    def replay(self):
+        self.work()
+
+
+@pytest.fixture(scope="module")
+def digits(data_root):
+    return str(data.resolve("digits").path)
+
+
+def train(name, digits, out, **options):
+    run = start.train(name, digits, out, **{**OPTIONS, **options})
+    return run.metrics(), checkpoints.load(run.path / "checkpoints", name)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [*variants(), pytest.param("idvae", {"condition": "labels"}, id="c-idvae")]
+)
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_a_replayed_step_is_the_step(name, options, precision, digits, tmp_path, monkeypatch):
+    trained = []
+    for recording in (Again, Tape):
+        monkeypatch.setattr(cuda_graphs, "CudaRecording", recording)
+        out = tmp_path / recording.__name__
+        trained.append(train(name, digits, out, graphs=True, precision=precision, **options))
+    (rows, state), (replayed, again) = trained
+    for row, other in zip(rows, replayed, strict=True):
+        assert row | {"images_per_s": 0} == other | {"images_per_s": 0}
+    for part in ("model", "average", "optimizers"):
+        for key, value in getattr(state, part).items():
+            assert torch.equal(getattr(again, part)[key], value), key
+
+
+def test_what_a_recording_needs_changes_a_step_by_rounding_alone(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(cuda_graphs, "CudaRecording", Again)
+    rows, _ = train("idvae", digits, tmp_path / "plain")
+    others, _ = train("idvae", digits, tmp_path / "again", graphs=True)
+    for row, other in zip(rows, others, strict=True):
+        for key in set(row) - {"images_per_s"}:
+            assert row[key] == pytest.approx(other[key], rel=1e-3), (row["step"], key)
+
+
+@pytest.mark.parametrize(("name", "options"), variants())
+@pytest.mark.parametrize("condition", [0, 3])
+def test_no_method_looks_at_a_number_in_its_step(name, options, condition):
+    cls = methods.get(name)
+    nets = Networks(DataShape(16, 3, condition), NetworkConfig(width=4, z_dim=5))
+    method = cls(nets, cls.Config(**options)).train()
+    noise = method.draw_noise(8, torch.Generator())
+    method.to("meta")  # tensors without numbers: to ask one for its number is an error
+    updates = []
+
+    def update(group, loss, retain=False):
+        loss.backward(inputs=method.group_parameters(group), retain_graph=retain)
+        updates.append(group)
+
+    x = torch.empty(nets.shape.batch(8), device="meta")
+    y = torch.empty(8, condition, device="meta") if condition else None
+    method.step(x, y, update, **{n: t.to("meta") for n, t in noise.items()})
+    assert set(updates) == set(method.groups)
+    assert not method.chooses
+
+
+def test_a_method_that_chooses_is_not_recorded(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(cuda_graphs, "CudaRecording", Tape)
+    with pytest.raises(UserError, match="chooses its updates"):
+        train("vae-gan", digits, tmp_path / "run", graphs=True, equilibrium=0.68)
+
+
+def test_a_recording_needs_a_gpu(digits, tmp_path):
+    with pytest.raises(UserError, match="--graphs true needs a CUDA GPU, not cpu"):
+        train("idvae", digits, tmp_path / "run", graphs=True, device="cpu")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize(("name", "options"), variants())
+def test_a_cuda_graph_trains_as_the_loop_does(name, options, digits, tmp_path):
+    options = {**options, "device": "cuda"}
+    rows, _ = train(name, digits, tmp_path / "eager", **options)
+    replayed, _ = train(name, digits, tmp_path / "graph", graphs=True, **options)
+    for row, other in zip(rows, replayed, strict=True):
+        for key in set(row) - {"images_per_s"}:
+            assert np.isclose(row[key], other[key], rtol=0.02, atol=1e-3), (row["step"], key)

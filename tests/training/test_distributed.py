@@ -1,0 +1,71 @@
+"""Memory that is freed and asked for again; how exact products are on a GPU."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from idvae.training.distributed import make_fabric, slower_in_bf16
+
+glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc's malloc")
+
+FAULTS = """
+import resource, sys, torch
+from idvae.training.distributed import keep_freed_memory
+torch.set_num_threads(1)
+done = sys.argv[1] == "keep" and keep_freed_memory()
+def work():
+    parts = [torch.ones(2**23 + 1) for _ in range(2)]  # over 32 MiB: glibc's own limit
+for _ in range(20):
+    work()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    work()
+print(int(done), resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(how: str, **environment: str) -> tuple[bool, int]:
+    """Whether freed memory is kept, and pages that the kernel handed out to five rounds."""
+    command = [sys.executable, "-c", FAULTS, how]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    done, found = printed.stdout.split()
+    return bool(int(done)), int(found)
+
+
+@glibc
+def test_freed_memory_is_used_again_without_new_pages():
+    kept, with_it = faults("keep")
+    assert kept
+    assert with_it < 100  # of the 80,000 pages that five rounds write to
+    assert faults("give back")[1] > 50_000
+
+
+@glibc
+def test_the_environment_has_the_last_word_on_memory():
+    assert not faults("keep", MALLOC_TRIM_THRESHOLD_="1000000")[0]
+
+
+def test_products_of_a_gpu_are_whole_float32_unless_asked_otherwise():
+    backends = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [backend.allow_tf32 for backend in backends]
+    try:
+        for precision, short in (("tf32", True), ("32", False), ("bf16", False)):
+            make_fabric("cpu", precision, threads=0)
+            assert [backend.allow_tf32 for backend in backends] == [short, short]
+    finally:
+        for backend, allowed in zip(backends, before, strict=True):
+            backend.allow_tf32 = allowed
+
+
+@pytest.mark.skipif(not hasattr(torch.cpu, "get_capabilities"), reason="an older torch")
+def test_bf16_is_known_to_be_slow_where_there_is_no_amx(monkeypatch):
+    cpu, able = torch.device("cpu"), {"architecture": "x86_64", "amx_bf16": False}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert slower_in_bf16(cpu, "bf16")
+    assert not slower_in_bf16(cpu, "32")
+    assert not slower_in_bf16(torch.device("cuda"), "bf16")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able | {"amx_bf16": True})
+    assert not slower_in_bf16(cpu, "bf16")

@@ -1,0 +1,67 @@
+"""The count of multiply-adds: by hand on points, the same both ways, and without side effects."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from idvae import data, methods
+from idvae.networks import DataShape
+from idvae.training import flops, settings
+from idvae.training.loop import build_method
+from idvae.training.start import start
+
+
+def built(method, shape, **options):
+    chosen = settings.from_mapping(method, options)
+    return build_method(replace(chosen, networks=chosen.networks.resolved(shape)), shape, 0)
+
+
+def test_the_vae_on_points_is_what_a_hand_counts():
+    width, z, points = 8, 3, 2
+    vae = built("vae", DataShape(0, points), width=width, z_dim=z)
+    trunk, enc, dec = (
+        [m.weight.numel() for m in net.modules() if isinstance(m, torch.nn.Linear)]
+        for net in (vae.trunk, vae.enc, vae.dec)
+    )
+    everything = sum(trunk) + sum(enc) + sum(dec)
+    # Forward once; backward once for the weights and once for the inputs, which x needs not.
+    assert flops.step_macs(vae) == 3 * everything - trunk[0]
+
+
+@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("shape", [DataShape(16, 1), DataShape(0, 2), DataShape(16, 3, 5)])
+def test_the_count_is_of_one_image_whatever_the_batch(name, shape, monkeypatch):
+    method = built(name, shape, width=4, z_dim=3)
+    count = flops.step_macs(method)
+    monkeypatch.setattr(flops, "BATCH", 5)
+    assert flops.step_macs(method) == count > 0
+
+
+def test_the_count_grows_with_the_images_and_with_what_is_updated():
+    small, large = (flops.step_macs(built("gan", DataShape(s, 1), width=4)) for s in (16, 32))
+    assert 3 * small < large
+    once, thrice = (
+        flops.step_macs(built("age", DataShape(16, 1), width=4, g_steps=g)) for g in (1, 3)
+    )
+    assert once < thrice
+
+
+@pytest.mark.parametrize("name", ["idvae", "alpha-gan"])
+def test_counting_leaves_no_trace(name):
+    method = built(name, DataShape(16, 1), width=4, z_dim=3)
+    before = {key: value.clone() for key, value in method.state_dict().items()}
+    random, training, logged = torch.get_rng_state(), method.training, dict(method.logged)
+    flops.step_macs(method)
+    after = method.state_dict()
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+    assert torch.equal(torch.get_rng_state(), random)
+    assert (method.training, method.logged) == (training, logged)
+    assert all(p.grad is None for p in method.parameters())
+
+
+def test_a_run_stores_its_count(tmp_path):
+    prepared = data.resolve("digits-16")
+    chosen = settings.from_mapping("vae", {"width": 4, "z_dim": 3, "threads": 1})
+    trainer = start(chosen, prepared, tmp_path / "run", overwrite=False)
+    assert trainer.run.config["step_macs"] == flops.step_macs(trainer.method)

@@ -1,0 +1,406 @@
+"""The loop: bit-exact resume, what a kill leaves, divergence, signals, eval against train mode."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from idvae import data, methods
+from idvae.errors import DivergedError, UserError
+from idvae.model import load
+from idvae.training import checkpoints, start
+from idvae.training.run import Run
+from training.killed import OPTIONS
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def digits(data_root):
+    return str(data.resolve("digits").path)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(digits, tmp_path_factory):
+    run = start.train("idvae", digits, tmp_path_factory.mktemp("whole") / "run", **OPTIONS)
+    return checkpoints.load(run.path / "checkpoints", "idvae"), run
+
+
+def begin(digits, out, **changes):
+    """A trainer as `idvae train` makes it, before its first step."""
+    prepared = start.open_data(digits)
+    options = {**OPTIONS, **changes}
+    chosen = start.settings.from_mapping("idvae", options, start.recipes_of("idvae", prepared))
+    return start.start(chosen, prepared, out, overwrite=False)
+
+
+def final_state(path):
+    return checkpoints.load(path / "checkpoints", "idvae")
+
+
+def assert_same(one, other):
+    assert one.step == other.step
+    for part in ("model", "average", "optimizers"):
+        a, b = getattr(one, part), getattr(other, part)
+        assert set(a) == set(b)
+        for name in a:
+            assert torch.equal(a[name], b[name]), name
+
+
+MOMENTS = ["update:1", "update:50", "write:5", "write:9", "rename:2"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_run_goes_on_to_the_same_bits(moment, digits, uninterrupted, tmp_path):
+    command = [sys.executable, HERE / "killed.py", tmp_path / "run", digits, moment]
+    killed = subprocess.run(command, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    trainer = start.resume(tmp_path / "run", {})
+    assert trainer.step < OPTIONS["steps"]
+    trainer.fit()
+    assert_same(final_state(tmp_path / "run"), uninterrupted[0])
+    whole, resumed = uninterrupted[1].metrics(), Run.open(tmp_path / "run").metrics()
+    assert [row["step"] for row in resumed] == [row["step"] for row in whole]
+    assert [row["loss_dis"] for row in resumed] == [row["loss_dis"] for row in whole]
+    assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(4))
+def test_a_run_killed_at_a_random_moment_goes_on(attempt, digits, uninterrupted, tmp_path):
+    command = [sys.executable, HERE / "killed.py", tmp_path / "run", digits, "never:0"]
+    process = subprocess.Popen(command)
+    while not (tmp_path / "run" / "metrics.jsonl").exists():
+        time.sleep(0.01)
+    time.sleep(random.Random(attempt).uniform(0, 0.5))
+    process.kill()
+    process.wait()
+    if checkpoints.steps(tmp_path / "run" / "checkpoints")[-1:] != [OPTIONS["steps"]]:
+        start.resume(tmp_path / "run", {}).fit()
+    assert_same(final_state(tmp_path / "run"), uninterrupted[0])
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(digits, uninterrupted, tmp_path):
+    run = start.train("idvae", digits, tmp_path / "same", **OPTIONS)
+    assert_same(final_state(run.path), uninterrupted[0])
+    run = start.train("idvae", digits, tmp_path / "other", **{**OPTIONS, "seed": 6})
+    weights = final_state(run.path).model["dis.logit.weight"]
+    assert not torch.equal(weights, uninterrupted[0].model["dis.logit.weight"])
+
+
+def test_more_steps_go_on_from_the_end(digits, tmp_path):
+    short = {**OPTIONS, "lr_final": 1.0, "steps": 16}
+    start.train("idvae", digits, tmp_path / "a", **short)
+    start.resume(tmp_path / "a", {"steps": 24}).fit()
+    start.train("idvae", digits, tmp_path / "b", **{**short, "steps": 24})
+    assert_same(final_state(tmp_path / "a"), final_state(tmp_path / "b"))
+
+
+def rates_of(trainer, stop_after=None):
+    """Train, and the share of its first learning rate that each step was made with."""
+    found, work = [], trainer._train_step
+
+    def step(inputs):
+        work(inputs)
+        found.append(trainer.optimizers["dec"].param_groups[0]["lr"] / trainer.config.lr)
+        if len(found) == stop_after:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    trainer._train_step = step
+    trainer.fit()
+    return found
+
+
+def cosine(step, steps, last=0.1):
+    return last + (1 - last) * 0.5 * (1 + np.cos(np.pi * step / steps))
+
+
+FALLING = {"lr_of": {}, "lr_final": 0.1, "steps": 10, "save_every": 5}
+
+
+def test_more_steps_stay_at_the_last_learning_rate(digits, tmp_path):
+    planned = [cosine(step, 10) for step in range(10)]
+    trainer = begin(digits, tmp_path / "run", **FALLING)
+    assert rates_of(trainer) == pytest.approx(planned)
+    longer = start.resume(tmp_path / "run", {"steps": 30})
+    assert rates_of(longer, stop_after=5) == pytest.approx([0.1] * 5)
+    assert Run.open(tmp_path / "run").config["options"]["lr_steps"] == 10
+    again = start.resume(tmp_path / "run", {"steps": 40})  # still what it was started with
+    assert rates_of(again, stop_after=5) == pytest.approx([0.1] * 5)
+    stretched = start.resume(tmp_path / "run", {"lr_steps": 40})  # asked for
+    assert rates_of(stretched) == pytest.approx([cosine(step, 40) for step in range(20, 40)])
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("stopped", [1, 4, 9])
+def test_a_run_that_was_stopped_and_lengthened_never_raises_its_rate(
+    old, stopped, digits, tmp_path
+):
+    """Also a run of before config.yaml had lr_steps: it was planned for the steps that it has."""
+    rates = rates_of(begin(digits, tmp_path / "run", **FALLING), stop_after=stopped)
+    run = Run.open(tmp_path / "run")
+    if old:
+        run.config["options"].pop("lr_steps", None)
+        run.write_config()
+    rates += rates_of(start.resume(tmp_path / "run", {"steps": 15}))
+    assert rates == pytest.approx([cosine(min(step, 10), 10) for step in range(15)])
+    assert all(later <= earlier for earlier, later in pairwise(rates))
+
+
+def test_fewer_steps_end_the_fall_earlier(digits, tmp_path):
+    rates_of(begin(digits, tmp_path / "run", **FALLING), stop_after=4)
+    rest = rates_of(start.resume(tmp_path / "run", {"steps": 8}))
+    assert rest == pytest.approx([cosine(step, 8) for step in range(4, 8)])
+
+
+def test_rates_that_fell_to_nothing_are_not_gone_on_with(digits, tmp_path):
+    start.train("gan", digits, tmp_path / "run", **{**OPTIONS, **FALLING, "lr_final": 0.0})
+    before = (tmp_path / "run" / "config.yaml").read_text()
+    with pytest.raises(UserError, match=r"0 from step 10 on.* pass --lr-steps 20"):
+        start.resume(tmp_path / "run", {"steps": 20})
+    assert (tmp_path / "run" / "config.yaml").read_text() == before
+    assert start.resume(tmp_path / "run", {"steps": 20, "lr_steps": 20}).fit()
+
+
+def test_another_number_of_processes_is_told_before_anything_changes(digits, tmp_path):
+    """It would give each step other images, and another number of them."""
+    run = start.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "steps": 10})
+    assert Run.open(run.path).config["processes"] == 1
+    run.config["processes"] = 2  # as torchrun would have made it
+    run.write_config()
+    run.append_metrics({"step": 12})
+    before = {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
+    words = r"by 2 processes, now there is 1: go on with torchrun --nproc-per-node 2, or pass --ch"
+    with pytest.raises(UserError, match=words):
+        start.resume(run.path, {"steps": 20})
+    assert {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()} == before
+    assert start.resume(run.path, {"steps": 20}, change_processes=True).fit()
+    again = Run.open(run.path)
+    assert [again.processes(step) for step in (1, 10, 11, 20)] == [2, 2, 1, 1]
+    assert start.resume(run.path, {"steps": 22}).fit()  # not asked again
+
+
+def test_a_run_of_before_processes_were_noted_goes_on(digits, tmp_path):
+    run = start.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "steps": 3})
+    del run.config["processes"]
+    run.write_config()
+    assert start.resume(run.path, {"steps": 4}).fit()
+    assert Run.open(run.path).config["processes"] == 1
+
+
+def test_a_signal_finishes_the_step_and_saves(digits, uninterrupted, tmp_path):
+    trainer = begin(digits, tmp_path / "run")
+
+    def interrupt(step, row):
+        if step == 12:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    handler = signal.getsignal(signal.SIGTERM)
+    assert trainer.fit(interrupt) is False
+    assert signal.getsignal(signal.SIGTERM) is handler
+    assert final_state(tmp_path / "run").step == trainer.step < OPTIONS["steps"]
+    assert start.resume(tmp_path / "run", {}).fit() is True
+    assert_same(final_state(tmp_path / "run"), uninterrupted[0])
+
+
+def test_a_signal_at_a_step_that_is_saved_anyway_saves_once(digits, tmp_path, monkeypatch):
+    written, save = [], checkpoints.save
+    monkeypatch.setattr(
+        checkpoints, "save", lambda *args: (written.append(args[1].step), save(*args))
+    )
+    trainer = begin(digits, tmp_path / "run", keep=1)
+    trainer.fit(lambda step, row: os.kill(os.getpid(), signal.SIGTERM) if step == 8 else None)
+    assert (trainer.step, written) == (8, [8])
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(digits, tmp_path):
+    trainer = begin(digits, tmp_path / "run")
+
+    def poison(step, row):
+        if step == 20:
+            with torch.no_grad():
+                trainer.method.dec.project.weight[0, 0] = float("nan")
+
+    with pytest.raises(DivergedError, match=r"loss_\w+ is nan; the checkpoint of step 16 is kept"):
+        trainer.fit(poison)
+    assert checkpoints.steps(tmp_path / "run" / "checkpoints") == [8, 16]
+    assert np.isfinite(
+        load(tmp_path / "run").encode(start.open_data(digits).split("test").gather([0]))
+    ).all()
+
+
+def test_a_batch_never_holds_weights_of_nan(digits, tmp_path):
+    """Weights that broke after the last loss was seen are not saved either."""
+    trainer = begin(digits, tmp_path / "run", steps=4, save_every=2)
+    original = trainer.save
+
+    def save():
+        if trainer.step == 4:
+            with torch.no_grad():
+                trainer.method.enc.mu.bias[0] = float("inf")
+        original()
+
+    trainer.save = save
+    with pytest.raises(DivergedError, match=r"weights enc\.mu\.bias are not finite"):
+        trainer.fit()
+    assert checkpoints.steps(tmp_path / "run" / "checkpoints") == [2]
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_every_method_trains_saves_and_loads(name, digits, tmp_path):
+    small = {**OPTIONS, "steps": 3, "grid_every": 2, "save_every": 2}
+    run = start.train(name, digits, tmp_path / "run", **small)
+    model = load(run.path)
+    assert model.sample(5).shape == (5, 16, 16, 1)
+    assert model.sample(5).dtype == np.uint8
+    if model.method.reconstructs:
+        real = start.open_data(digits).split("test").gather(np.arange(4))
+        assert model.reconstruct(real).shape == real.shape
+    assert sorted(p.name for p in (run.path / "samples").iterdir()) == [
+        "00000002.png",
+        "00000003.png",
+    ]
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_every_method_goes_on_to_the_same_bits(name, digits, tmp_path):
+    """Stopped after 3 of 6 steps and gone on with in another trainer, as after a kill."""
+    small = {**OPTIONS, "steps": 6, "save_every": 2, "grid_every": 0, "lr_final": 1.0}
+    start.train(name, digits, tmp_path / "whole", **small)
+    part = start.train(name, digits, tmp_path / "part", **{**small, "steps": 3})
+    assert start.resume(part.path, {"steps": 6}).fit()
+    folders = (tmp_path / place / "checkpoints" for place in ("whole", "part"))
+    assert_same(*(checkpoints.load(folder, name) for folder in folders))
+
+
+@pytest.mark.parametrize(("preset", "lr"), [("small", 2e-3), ("paper", 1e-3)])
+def test_eval_mode_reconstructs_and_samples_as_training_does(preset, lr, digits, tmp_path):
+    """Running statistics of the right batches: the two modes agree within 5%."""
+    options = {"steps": 300, "width": 8, "z_dim": 16, "preset": preset, "lr": lr, "lr_final": 1.0}
+    trainer = begin(digits, tmp_path / "run", batch_size=64, ema=0.0, lr_of={}, **options)
+    trainer.fit()
+    prepared = trainer.data
+    x = trainer._on_device(prepared.split("test").gather(np.arange(128)))
+    method, errors, means = trainer.method, {}, {}
+    z = torch.randn(512, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for mode in ("train", "eval"):
+            method.train(mode == "train")
+            errors[mode] = (method.decode(method.encode(x), posterior=True) - x).square().mean()
+            means[mode] = method.decode(z).mean((0, 1))
+    assert errors["eval"] < 1.05 * errors["train"]
+    if preset == "small":  # the paper's networks learn too slowly for a test
+        assert errors["train"] < 0.9 * (x - x.mean(0)).square().mean()
+    assert (means["eval"] - means["train"]).abs().mean() < 0.3 * means["train"].std()
+
+
+def test_what_is_logged_at_some_steps_is_averaged_over_them_alone(digits, tmp_path):
+    trainer = begin(digits, tmp_path / "run", steps=12, log_every=6)
+    work, rare = trainer.method.step, iter([2.0, 4.0, 8.0])
+
+    def step(*arguments, **noise):
+        work(*arguments, **noise)
+        if trainer.step in (1, 2, 7):
+            trainer.method.log(rare=torch.tensor(next(rare)))
+
+    trainer.method.step = step
+    rows = []
+    trainer.fit(lambda step, row: rows.append(row["rare"]))
+    assert rows == [3.0, 8.0]
+
+
+def test_average_follows_the_decoder(digits, tmp_path):
+    trainer = begin(digits, tmp_path / "run", steps=1)
+    before = [p.clone() for p in trainer.average.parameters()]
+    trainer.fit()
+    decay = min(0.9, 2 / 11)
+    for old, mean, now in zip(
+        before, trainer.average.parameters(), trainer.method.dec.parameters(), strict=True
+    ):
+        torch.testing.assert_close(mean, decay * old + (1 - decay) * now)
+
+
+def test_clip_bounds_a_groups_gradient(digits, tmp_path):
+    trainer = begin(digits, tmp_path / "run", steps=2, clip=1e-3)
+    norms = []
+    for group, optimizer in trainer.optimizers.items():
+
+        def step(group=group):
+            grads = [p.grad.flatten() for p in trainer.parameters[group]]
+            norms.append(torch.cat(grads).norm().item())
+
+        optimizer.step = step
+    trainer.fit()
+    assert len(norms) == 6
+    assert max(norms) <= 1.001e-3
+
+
+def test_the_loop_gives_no_gradient_to_others(digits, tmp_path):
+    trainer = begin(digits, tmp_path / "run", steps=1)
+    for group, optimizer in trainer.optimizers.items():
+
+        def step(group=group, real=optimizer.step):
+            own = {id(p) for p in trainer.parameters[group]}
+            for p in trainer.method.parameters():
+                assert (p.grad is not None) == (id(p) in own)
+            real()
+
+        optimizer.step = step
+    trainer.fit()
+
+
+def test_bf16_keeps_weights_and_losses_in_float32(digits, tmp_path):
+    run = start.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "precision": "bf16"})
+    state = final_state(run.path)
+    assert all(t.dtype == torch.float32 for t in state.model.values())
+    assert all(np.isfinite(row["loss_enc"]) for row in run.metrics())
+
+
+def updates_of_a_step(name, digits, out, precision, path=None):
+    """(group, gradient, weights after it) of every update of two steps.
+
+    `path`: such a list, whose weights take the place of those that each update leaves.
+    """
+    prepared = start.open_data(digits)
+    options = OPTIONS | {"steps": 2, "precision": precision, "lr": 0.01, "batch_size": 64}
+    trainer = start.start(start.settings.from_mapping(name, options), prepared, out, False)
+    found = []
+    for group, optimizer in trainer.optimizers.items():
+
+        def step(group=group, real=optimizer.step):
+            parameters = trainer.parameters[group]
+            gradient = torch.cat([p.grad.double().flatten() for p in parameters])
+            real()
+            if path:
+                with torch.no_grad():
+                    for p, weights in zip(parameters, path[len(found)][2], strict=True):
+                        p.copy_(weights)
+            found.append((group, gradient, [p.detach().clone() for p in parameters]))
+
+        optimizer.step = step
+    trainer.fit()
+    return found
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_gradients_in_bf16_are_those_of_float32_after_each_update(name, digits, tmp_path):
+    """Each loss sees the weights that the update before it left, and all of them have gradients."""
+    wide = updates_of_a_step(name, digits, tmp_path / "32", "32")
+    narrow = updates_of_a_step(name, digits, tmp_path / "bf16", "bf16", wide)
+    for (group, a, _), (same, b, _) in zip(wide, narrow, strict=True):
+        assert group == same
+        assert torch.nn.functional.cosine_similarity(a, b, 0) > 0.99, group
+
+
+def test_tensorboard_gets_the_metrics(digits, tmp_path):
+    pytest.importorskip("tensorboard")
+    run = start.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "tensorboard": True})
+    assert list((run.path / "tensorboard").glob("events*"))
