@@ -14,9 +14,9 @@ from idvae.data.pixels import to_float, to_uint8
 from idvae.errors import UserError
 from idvae.networks import DataShape
 from idvae.seeds import checked_seed
-from idvae.training import batches, checkpoints, memory, settings
+from idvae.training import averaging, batches, checkpoints, frozen, memory, settings
+from idvae.training.build import build_method, planned_method
 from idvae.training.distributed import torch_device
-from idvae.training.loop import build_method, planned_method
 from idvae.training.run import Run
 
 BLOCK = 64  # rows that pass the networks at a time; fixed, for kernels differ by their shape
@@ -54,9 +54,10 @@ class Model:
         self.method = build_method(self.settings, self.shape, seed=0)  # weights come below
         if double:
             self.method.double()
-        checkpoints.load_weights(self.method, saved.model, where)
+        checkpoints.load_method(self.method, saved.model, where)
+        frozen.load(self.method, run)
         if saved.average is not None:
-            checkpoints.load_weights(self.method.dec, saved.average, where)
+            averaging.load_into(self.method, saved.average, where)
         self.method.to(self.device).eval()
         self.dtype = next(self.method.parameters()).dtype
         self.step = saved.step

@@ -11,7 +11,7 @@ from idvae.data.pixels import to_float
 from idvae.methods.idvae import IDVAEConfig
 from idvae.networks import NetworkConfig, Networks
 from idvae.training import batches, checkpoints, start
-from idvae.training.loop import data_shape
+from idvae.training.build import data_shape
 
 STEPS, BATCH, SEED = 20, 8, 3
 OPTIONS = {

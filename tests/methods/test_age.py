@@ -22,7 +22,7 @@ def divergence(code):
 def enc_loss(net, x, y, z):
     code = encode(net, x, y)
     fake = net.dec(z, y).detach()
-    pixels = (x - net.dec(code, y, posterior=True)).abs().sum() / x.numel()
+    pixels = (x - net.dec(code, y)).abs().sum() / x.numel()
     return divergence(code) - divergence(encode(net, fake, y)) + net.config.lambda_ * pixels
 
 

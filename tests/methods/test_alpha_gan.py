@@ -27,7 +27,7 @@ class Oracle:
         net, y = self.net, self.y
         if group == "enc":
             ratio = r(net.critic(self.code))
-            return self.pixels(net.dec(self.code, y, posterior=True)) + ratio
+            return self.pixels(net.dec(self.code, y)) + ratio
         x_rec, x_gen = net.dec(self.code.detach(), y), net.dec(self.z, y)
         if group == "dec":
             own = self.net.config.lambda_dec

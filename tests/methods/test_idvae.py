@@ -54,7 +54,7 @@ class Oracle:
 
     def l_enc(self):  # equations 4, 5, 8
         mu, logvar, code = self.code()
-        x_rec = self.net.dec(code, self.y, posterior=True)
+        x_rec = self.net.dec(code, self.y)
         n = len(self.x)
         recons = ((self.x - x_rec) ** 2).sum() / (2 * n)
         kl = (mu**2 + torch.exp(logvar) - logvar - 1).sum() / (2 * n)

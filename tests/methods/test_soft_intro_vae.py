@@ -23,7 +23,7 @@ class Oracle:
         return self.net.enc(self.net.trunk(x, self.y))
 
     def decode(self, q, eps):
-        return self.net.dec(normal_code(*q, self.noise[eps]), self.y, posterior=True)
+        return self.net.dec(normal_code(*q, self.noise[eps]), self.y)
 
     def enc(self):
         q = self.q(self.x)
@@ -38,7 +38,7 @@ class Oracle:
         return loss
 
     def dec(self, code):
-        x_rec = self.net.dec(code.detach(), self.y, posterior=True)
+        x_rec = self.net.dec(code.detach(), self.y)
         loss = self.c.beta_rec * rec(self.x, x_rec).mean()
         x_gen = self.net.dec(self.noise["z"], self.y)
         for fake, eps in ((x_rec, "eps_rec"), (x_gen, "eps_gen")):

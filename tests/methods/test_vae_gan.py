@@ -23,7 +23,7 @@ class Oracle:
         self.net = step.seen[0].before
         x, y, net = step.x, step.y, self.net
         mu, logvar = net.enc(net.trunk(x, y))
-        self.x_rec = net.dec(normal_code(mu, logvar, step.noise["eps"]), y, posterior=True)
+        self.x_rec = net.dec(normal_code(mu, logvar, step.noise["eps"]), y)
         self.x_gen = net.dec(step.noise["z"], y)
         self.prior = kl(mu, logvar).mean()
         target, features = net.dis_trunk(x, y).detach(), net.dis_trunk(self.x_rec, y)

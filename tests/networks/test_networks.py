@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from idvae.errors import UserError
-from idvae.networks import BatchNorm, DataShape, NetworkConfig, Networks
+from idvae.networks import BatchNorm, DataShape, NetworkConfig, Networks, statistics_of
 
 PARTS = [
     (preset, size, channels)
@@ -102,7 +102,8 @@ def test_running_statistics_come_from_tracked_batches_only(preset):
     before = statistics(trunk)
     trunk(fake)
     assert all(torch.equal(a, b) for a, b in zip(before, statistics(trunk), strict=True))
-    trunk(real, track=True)
+    with statistics_of("real"):
+        trunk(real)
     after = statistics(trunk)
     assert not any(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     trunk(fake)
@@ -113,28 +114,33 @@ def test_running_statistics_come_from_tracked_batches_only(preset):
 def test_a_decoder_keeps_statistics_of_prior_and_posterior_apart(preset):
     decoder = Networks(DataShape(16, 1), NetworkConfig(preset, width=8, z_dim=8)).decoder().train()
     z = torch.randn(16, 8)
-    decoder(z, track=True)
+    with statistics_of("prior"):
+        decoder(z)
     prior, posterior = statistics(decoder, 0), statistics(decoder, 1)
     assert all(p.abs().sum() > 0 for p in prior)
     assert all(p.abs().sum() == 0 for p in posterior)
-    decoder(3 * z, posterior=True, track=True)
+    with statistics_of("posterior"):
+        decoder(3 * z)
     assert all(torch.equal(a, b) for a, b in zip(prior, statistics(decoder, 0), strict=True))
     decoder.eval()
-    assert not torch.equal(decoder(z), decoder(z, posterior=True))
+    with statistics_of("posterior"):
+        of_posterior = decoder(z)
+    assert not torch.equal(decoder(z), of_posterior)
 
 
 @pytest.mark.parametrize("track", [False, True])
 def test_batches_are_normalised_and_followed_as_torch_does(track):
-    ours, theirs = BatchNorm(4, sources=2).train(), torch.nn.BatchNorm2d(4).train()
-    ours.track, ours.source = track, 1
+    ours, theirs = BatchNorm(4, ("real", "other")).train(), torch.nn.BatchNorm2d(4).train()
     x = torch.randn(8, 4, 3, 3)
-    torch.testing.assert_close(ours(x), theirs(x))
+    with statistics_of(*(["other"] if track else [])):
+        torch.testing.assert_close(ours(x), theirs(x))
     if track:
         torch.testing.assert_close(ours.running_mean[1], theirs.running_mean)
         torch.testing.assert_close(ours.running_var[1], theirs.running_var)
         assert (ours.running_mean[0] == 0).all()
         ours.eval()
-        torch.testing.assert_close(ours(x), theirs.eval()(x))
+        with statistics_of("other"):
+            torch.testing.assert_close(ours(x), theirs.eval()(x))
 
 
 def test_the_small_decoder_cannot_draw_a_checker_pattern():

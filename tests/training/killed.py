@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-from idvae.training import checkpoints, loop, start
+from idvae.training import checkpoints, start, updates
 
 OPTIONS = {
     "steps": 40, "batch_size": 8, "width": 4, "z_dim": 3, "save_every": 8, "log_every": 4,
@@ -35,7 +35,7 @@ if __name__ == "__main__":
     out, data, moment = sys.argv[1:]
     what, _, count = moment.partition(":")
     if what == "update":
-        loop.Trainer._update = die_before(loop.Trainer._update, int(count))
+        updates.Updates.__call__ = die_before(updates.Updates.__call__, int(count))
     elif what == "write":
         checkpoints.save_file = die_before(checkpoints.save_file, int(count))
     elif what == "rename":

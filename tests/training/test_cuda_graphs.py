@@ -127,7 +127,7 @@ def test_no_method_looks_at_a_number_in_its_step(name, options, condition):
     y = torch.empty(8, condition, device="meta") if condition else None
     method.step(x, y, update, **{n: t.to("meta") for n, t in noise.items()})
     assert set(updates) == set(method.groups)
-    assert not method.chooses
+    assert not method.data_dependent
 
 
 def test_a_method_that_chooses_is_not_recorded(digits, tmp_path, monkeypatch):

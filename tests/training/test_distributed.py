@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from idvae.training.distributed import make_fabric, slower_in_bf16
+from idvae.training.distributed import join_processes, slower_in_bf16
 
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc's malloc")
 
@@ -53,7 +53,7 @@ def test_products_of_a_gpu_are_whole_float32_unless_asked_otherwise():
     before = [backend.allow_tf32 for backend in backends]
     try:
         for precision, short in (("tf32", True), ("32", False), ("bf16", False)):
-            make_fabric("cpu", precision, threads=0)
+            join_processes("cpu", precision, threads=0)
             assert [backend.allow_tf32 for backend in backends] == [short, short]
     finally:
         for backend, allowed in zip(backends, before, strict=True):

@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from idvae import data, methods
-from idvae.networks import DataShape
+from idvae.networks import DataShape, resolved
 from idvae.training import flops, settings
-from idvae.training.loop import build_method
+from idvae.training.build import build_method
 from idvae.training.start import start
 
 
 def built(method, shape, **options):
     chosen = settings.from_mapping(method, options)
-    return build_method(replace(chosen, networks=chosen.networks.resolved(shape)), shape, 0)
+    return build_method(replace(chosen, networks=resolved(chosen.networks, shape)), shape, 0)
 
 
 def test_the_vae_on_points_is_what_a_hand_counts():

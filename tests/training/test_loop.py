@@ -110,7 +110,7 @@ def rates_of(trainer, stop_after=None):
 
     def step(inputs):
         work(inputs)
-        found.append(trainer.optimizers["dec"].param_groups[0]["lr"] / trainer.config.lr)
+        found.append(trainer.updates.optimizers["dec"].param_groups[0]["lr"] / trainer.config.lr)
         if len(found) == stop_after:
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -288,7 +288,8 @@ def test_eval_mode_reconstructs_and_samples_as_training_does(preset, lr, digits,
     trainer = begin(digits, tmp_path / "run", batch_size=64, ema=0.0, lr_of={}, **options)
     trainer.fit()
     prepared = trainer.data
-    x = trainer._on_device(prepared.split("test").gather(np.arange(128)))
+    rows = torch.from_numpy(prepared.split("test").gather(np.arange(128)))
+    x = trainer.inputs.as_data(rows, trainer.dtype)
     method, errors, means = trainer.method, {}, {}
     z = torch.randn(512, 16, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -319,11 +320,14 @@ def test_what_is_logged_at_some_steps_is_averaged_over_them_alone(digits, tmp_pa
 
 def test_average_follows_the_decoder(digits, tmp_path):
     trainer = begin(digits, tmp_path / "run", steps=1)
-    before = [p.clone() for p in trainer.average.parameters()]
+    before = [p.clone() for p in trainer.averages.networks["dec"].parameters()]
     trainer.fit()
     decay = min(0.9, 2 / 11)
     for old, mean, now in zip(
-        before, trainer.average.parameters(), trainer.method.dec.parameters(), strict=True
+        before,
+        trainer.averages.networks["dec"].parameters(),
+        trainer.method.dec.parameters(),
+        strict=True,
     ):
         torch.testing.assert_close(mean, decay * old + (1 - decay) * now)
 
@@ -331,10 +335,10 @@ def test_average_follows_the_decoder(digits, tmp_path):
 def test_clip_bounds_a_groups_gradient(digits, tmp_path):
     trainer = begin(digits, tmp_path / "run", steps=2, clip=1e-3)
     norms = []
-    for group, optimizer in trainer.optimizers.items():
+    for group, optimizer in trainer.updates.optimizers.items():
 
         def step(group=group):
-            grads = [p.grad.flatten() for p in trainer.parameters[group]]
+            grads = [p.grad.flatten() for p in trainer.updates.parameters[group]]
             norms.append(torch.cat(grads).norm().item())
 
         optimizer.step = step
@@ -345,10 +349,10 @@ def test_clip_bounds_a_groups_gradient(digits, tmp_path):
 
 def test_the_loop_gives_no_gradient_to_others(digits, tmp_path):
     trainer = begin(digits, tmp_path / "run", steps=1)
-    for group, optimizer in trainer.optimizers.items():
+    for group, optimizer in trainer.updates.optimizers.items():
 
         def step(group=group, real=optimizer.step):
-            own = {id(p) for p in trainer.parameters[group]}
+            own = {id(p) for p in trainer.updates.parameters[group]}
             for p in trainer.method.parameters():
                 assert (p.grad is not None) == (id(p) in own)
             real()
@@ -373,10 +377,10 @@ def updates_of_a_step(name, digits, out, precision, path=None):
     options = OPTIONS | {"steps": 2, "precision": precision, "lr": 0.01, "batch_size": 64}
     trainer = start.start(start.settings.from_mapping(name, options), prepared, out, False)
     found = []
-    for group, optimizer in trainer.optimizers.items():
+    for group, optimizer in trainer.updates.optimizers.items():
 
         def step(group=group, real=optimizer.step):
-            parameters = trainer.parameters[group]
+            parameters = trainer.updates.parameters[group]
             gradient = torch.cat([p.grad.double().flatten() for p in parameters])
             real()
             if path:

@@ -76,7 +76,7 @@ def test_two_processes_equal_one_with_the_whole_batch(name, more, data_root, tmp
 PARTS = """
 import json, sys, torch
 from idvae.training import start
-from idvae.training.loop import average_gradients
+from idvae.training.updates import average_gradients
 
 rank = int(__import__("os").environ["RANK"])
 prepared = start.open_data(sys.argv[1])

@@ -17,8 +17,8 @@ from idvae.data.pixels import to_float
 from idvae.data.prepared import PreparedSet
 from idvae.networks import Networks
 from idvae.training import batches, start
+from idvae.training.build import data_shape
 from idvae.training.distributed import torch_device
-from idvae.training.loop import data_shape
 from idvae.training.settings import Settings, from_mapping
 
 Contestant = Callable[[], float]

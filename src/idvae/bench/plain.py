@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from idvae import losses
 from idvae.methods.idvae import IDVAEConfig
-from idvae.networks import Networks
+from idvae.networks import Networks, statistics_of
 from idvae.networks.upsampling import UpConv
 
 
@@ -58,7 +58,8 @@ class PlainIDVAE(nn.Module):
 
     def loss_dis(self, x: Tensor, eps: Tensor, z: Tensor) -> Tensor:
         """L_dis [9], with x̃ and x' as data."""
-        x_gen = self.dec(z, track=True)
+        with statistics_of("prior"):
+            x_gen = self.dec(z)
         _, x_rec = self.reconstruct(x, eps)
         real, gen, rec = (
             self.dis(self.shared(images)) for images in (x, x_gen.detach(), x_rec.detach())
@@ -67,14 +68,15 @@ class PlainIDVAE(nn.Module):
 
     def loss_enc(self, x: Tensor, eps: Tensor, z: Tensor) -> Tensor:
         """L_enc [8]."""
-        q, x_rec = self.reconstruct(x, eps, track=True)
+        with statistics_of("real", "posterior"):
+            q, x_rec = self.reconstruct(x, eps)
         recons, prior = losses.recons(x, x_rec), losses.prior(*q)
         return losses.enc(recons, prior, self.config.alpha, self.config.beta)
 
     def loss_dec(self, x: Tensor, eps: Tensor, z: Tensor) -> Tensor:
         """L_dec [13]."""
         # The code of line 10: encoding again would be another x̃, by the parameters line 10 moved.
-        x_gen, x_rec = self.dec(z), self.dec(self.code, posterior=True)
+        x_gen, x_rec = self.dec(z), self.dec(self.code)
         h, h_rec, h_gen = (self.shared(images) for images in (x, x_rec, x_gen))
         gan = losses.gan(self.dis(h_gen), self.dis(h_rec))
         recons_dis = losses.recons_dis(h.detach(), h_rec)
@@ -83,14 +85,12 @@ class PlainIDVAE(nn.Module):
             loss = loss + self.config.gamma * losses.recons(x, x_rec)
         return loss
 
-    def reconstruct(
-        self, x: Tensor, eps: Tensor, track: bool = False
-    ) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    def reconstruct(self, x: Tensor, eps: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
         """(μ, log σ²) and x̃ = Dec(μ + σ·eps); the code is kept for line 11."""
-        mu, logvar = self.enc(self.shared(x, track=track))
+        mu, logvar = self.enc(self.shared(x))
         code = mu + (0.5 * logvar).exp() * eps
         self.code = code.detach()
-        return (mu, logvar), self.dec(code, posterior=True, track=track)
+        return (mu, logvar), self.dec(code)
 
 
 def plain_layers(decoder: nn.Module) -> None:

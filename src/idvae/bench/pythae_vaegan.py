@@ -15,9 +15,9 @@ from idvae.bench.contestants import Contestant, settings_of
 from idvae.data.pixels import to_float
 from idvae.data.prepared import PreparedSet
 from idvae.errors import UserError
-from idvae.networks import Networks
+from idvae.networks import Networks, resolved, statistics_of
+from idvae.training.build import data_shape
 from idvae.training.distributed import check_device
-from idvae.training.loop import data_shape
 
 NEVER = 1e9  # a margin that no loss leaves: every step moves all three networks, as ours does
 
@@ -45,7 +45,7 @@ def pythae(prepared: PreparedSet, folder: Path, steps: int, options: dict[str, A
     encoder, decoder, discriminator = _parts(Networks(shape, chosen.networks))
     config = VAEGANConfig(
         input_dim=shape.batch(1)[1:],
-        latent_dim=chosen.networks.resolved(shape).z_dim,
+        latent_dim=resolved(chosen.networks, shape).z_dim,
         reconstruction_layer=1,
         margin=NEVER,
     )
@@ -117,7 +117,8 @@ def _parts(nets: Networks) -> tuple[Any, Any, Any]:
             self.trunk, self.head = nets.trunk(), nets.gaussian_head()
 
         def forward(self, x: Tensor) -> Any:
-            mu, logvar = self.head(self.trunk(x, track=True))
+            with statistics_of("real"):
+                mu, logvar = self.head(self.trunk(x))
             return ModelOutput(embedding=mu, log_covariance=logvar)
 
     class Decoder(BaseDecoder):
@@ -126,7 +127,8 @@ def _parts(nets: Networks) -> tuple[Any, Any, Any]:
             self.decoder = nets.decoder()
 
         def forward(self, z: Tensor) -> Any:
-            return ModelOutput(reconstruction=self.decoder(z, track=True))
+            with statistics_of("prior"):
+                return ModelOutput(reconstruction=self.decoder(z))
 
     class Discriminator(BaseDiscriminator):
         def __init__(self) -> None:
@@ -134,7 +136,8 @@ def _parts(nets: Networks) -> tuple[Any, Any, Any]:
             self.trunk, self.head, self.depth = nets.trunk(), nets.logit_head(), 2
 
         def forward(self, x: Tensor, output_layer_levels: list[int] | None = None) -> Any:
-            h = self.trunk(x, track=True)
+            with statistics_of("real"):
+                h = self.trunk(x)
             if output_layer_levels == [1]:
                 return ModelOutput(embedding_layer_1=h)
             return ModelOutput(embedding=self.head(h).sigmoid())

@@ -13,8 +13,8 @@ from idvae.bench.ceiling import Convolutions, count, matrix_rate
 from idvae.bench.images import make_set
 from idvae.bench.pythae_vaegan import pythae
 from idvae.bench.rounds import Figure, figure, rounds
+from idvae.training.build import data_shape
 from idvae.training.distributed import torch_device
-from idvae.training.loop import data_shape
 
 RIVALS = ("plain", "pythae")
 OURS = "plain, our layers"

@@ -129,14 +129,15 @@ def _fit(trainer: Any) -> int:
     total = sum(p.numel() for p in trainer.method.parameters())
     print(
         f"{trainer.method.title} on {run.config['data']['name']}: {total:,} parameters, "
-        f"{trainer.fabric.device}, steps {trainer.step:,} to {trainer.config.steps:,}, {run.path}"
+        f"{trainer.processes.device}, steps {trainer.step:,} to {trainer.config.steps:,}, "
+        f"{run.path}"
     )
     if trainer.config.lr_final < 1 and trainer.config.fall < trainer.config.steps:
         print(
             f"learning rates fall until step {trainer.config.fall:,} and then stay at "
             f"{trainer.config.lr_final:g} of their first value (--lr-steps)"
         )
-    if slower_in_bf16(trainer.fabric.device, trainer.config.precision):
+    if slower_in_bf16(trainer.processes.device, trainer.config.precision):
         print(
             "idvae: warning: this processor has no AMX: --precision bf16 is slower than 32 on it",
             file=sys.stderr,

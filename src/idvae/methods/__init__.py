@@ -12,15 +12,20 @@ if TYPE_CHECKING:
     from idvae.methods.method import Method
 
 _METHODS = {
-    "idvae": "idvae:IDVAE",
-    "idvae-r": "idvae:IDVAER",
-    "vae": "vae:VAE",
-    "gan": "gan:GAN",
-    "vae-gan": "vae_gan:VAEGAN",
-    "age": "age:AGE",
-    "alpha-gan": "alpha_gan:AlphaGAN",
-    "soft-intro-vae": "soft_intro_vae:SoftIntroVAE",
+    "idvae": "idvae.methods.idvae:IDVAE",
+    "idvae-r": "idvae.methods.idvae:IDVAER",
+    "vae": "idvae.methods.vae:VAE",
+    "gan": "idvae.methods.gan:GAN",
+    "vae-gan": "idvae.methods.vae_gan:VAEGAN",
+    "age": "idvae.methods.age:AGE",
+    "alpha-gan": "idvae.methods.alpha_gan:AlphaGAN",
+    "soft-intro-vae": "idvae.methods.soft_intro_vae:SoftIntroVAE",
 }
+
+
+def register(name: str, place: str) -> None:
+    """Add a method that lives elsewhere, such as register("mine", "my_package.mine:Mine")."""
+    _METHODS[name] = place
 
 
 def names() -> list[str]:
@@ -44,4 +49,4 @@ def get(name: str) -> type[Method]:
     """
     check(name)
     module, attribute = _METHODS[name].split(":")
-    return getattr(import_module(f"idvae.methods.{module}"), attribute)
+    return getattr(import_module(module), attribute)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from idvae import losses
 from idvae.methods.method import Method, Update
-from idvae.networks import Networks
+from idvae.networks import Networks, statistics_of
 from idvae.options import Count, Weight
 
 
@@ -66,16 +66,17 @@ class AGE(Method):
         self, x: Tensor, y: Tensor | None, update: Update, *, z: Tensor, z_dec: Tensor
     ) -> None:
         """One update of e against the images of `z`, then one of g for each row of `z_dec`."""
-        with no_grad():
-            x_gen = self.dec(z, y, track=True)
+        with no_grad(), statistics_of("prior"):
+            x_gen = self.dec(z, y)
         update("enc", self.loss_enc(x, y, x_gen))
         for fresh in z_dec:
             update("dec", self.loss_dec(fresh, y))
 
     def loss_enc(self, x: Tensor, y: Tensor | None, x_gen: Tensor) -> Tensor:
         """e draws the codes of data to the prior and those of fakes, which are data, off it."""
-        codes = self.encode(x, y, track=True)
-        x_rec = self.dec(codes, y, posterior=True, track=True)
+        with statistics_of("real", "posterior"):
+            codes = self.encode(x, y)
+            x_rec = self.dec(codes, y)
         kl_x = losses.batch_divergence(codes)
         kl_gen = losses.batch_divergence(self.encode(x_gen, y))
         recons = losses.absolute(x, x_rec)
@@ -89,8 +90,5 @@ class AGE(Method):
         self.log(match_z=match)
         return losses.batch_divergence(codes) + self.config.mu * match
 
-    def encode(self, x: Tensor, y: Tensor | None = None, track: bool = False) -> Tensor:
-        return F.normalize(self.code(self.trunk(x, y, track)), dim=1)
-
-    def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
-        return self.dec(z, y, posterior)
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return F.normalize(self.code(self.trunk(x, y)), dim=1)

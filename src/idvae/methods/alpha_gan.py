@@ -11,7 +11,7 @@ from torch import Generator, Tensor, no_grad
 
 from idvae import losses
 from idvae.methods.method import Method, Update
-from idvae.networks import Networks
+from idvae.networks import Networks, statistics_of
 from idvae.options import Weight
 
 
@@ -68,28 +68,31 @@ class AlphaGAN(Method):
     def step(self, x: Tensor, y: Tensor | None, update: Update, *, z: Tensor) -> None:
         """Enc twice, Dec twice, Dis, C: each loss at the networks as the last update left them."""
         for i in range(self.repeats["enc"]):
-            update("enc", self.loss_enc(x, y, track=i == 0))
+            with statistics_of(*(("real", "posterior") if i == 0 else ())):
+                loss = self.loss_enc(x, y)
+            update("enc", loss)
         with no_grad():
             code = self.encode(x, y)
         for i in range(self.repeats["dec"]):
-            update("dec", self.loss_dec(x, y, code, z, track=i == 0))
+            # Codes of the encoder have fed the running statistics in its own update.
+            with statistics_of(*(("prior",) if i == 0 else ())):
+                x_gen = self.dec(z, y)
+            update("dec", self.loss_dec(x, y, self.dec(code, y), x_gen))
         with no_grad():
-            x_rec, x_gen = self.dec(code, y, posterior=True), self.dec(z, y)
+            x_rec, x_gen = self.dec(code, y), self.dec(z, y)
         update("dis", self.loss_dis(x, y, x_rec, x_gen))
         update("critic", losses.real_fake(self.critic(z), self.critic(code)))
 
-    def loss_enc(self, x: Tensor, y: Tensor | None, track: bool) -> Tensor:
+    def loss_enc(self, x: Tensor, y: Tensor | None) -> Tensor:
         """The code must decode to x, and C must take it for one of the prior."""
-        code = self.code(self.trunk(x, y, track))
-        recons = losses.absolute(x, self.dec(code, y, posterior=True, track=track))
+        code = self.encode(x, y)
+        recons = losses.absolute(x, self.dec(code, y))
         ratio = losses.log_ratio(self.critic(code))
         self.log(recons=recons, ratio_code=ratio)
         return self.config.lambda_ * recons + ratio
 
-    def loss_dec(self, x: Tensor, y: Tensor | None, code: Tensor, z: Tensor, track: bool) -> Tensor:
-        """`code` is data here; Dis must take x̃ and x' for real."""
-        # Codes of the encoder have fed the running statistics in its own update.
-        x_rec, x_gen = self.dec(code, y, posterior=True), self.dec(z, y, track=track)
+    def loss_dec(self, x: Tensor, y: Tensor | None, x_rec: Tensor, x_gen: Tensor) -> Tensor:
+        """Dis must take x̃ = Dec(code), where the code is data, and x' for real."""
         ratios = (losses.log_ratio(self.logit(images, y)) for images in (x_rec, x_gen))
         c = self.config
         lambda_ = c.lambda_ if c.lambda_dec is None else c.lambda_dec
@@ -97,15 +100,13 @@ class AlphaGAN(Method):
 
     def loss_dis(self, x: Tensor, y: Tensor | None, x_rec: Tensor, x_gen: Tensor) -> Tensor:
         """x̃ and x' are data here; each batch is normalised on its own."""
-        logit_x, logit_gen = self.logit(x, y, track=True), self.logit(x_gen, y)
-        return losses.dis(logit_x, logit_gen, self.logit(x_rec, y))
+        with statistics_of("real"):
+            logit_x = self.logit(x, y)
+        return losses.dis(logit_x, self.logit(x_gen, y), self.logit(x_rec, y))
 
-    def logit(self, x: Tensor, y: Tensor | None, track: bool = False) -> Tensor:
+    def logit(self, x: Tensor, y: Tensor | None) -> Tensor:
         """The discriminator's logit of images (B, C, H, W), shape (B,)."""
-        return self.dis(self.dis_trunk(x, y, track))
+        return self.dis(self.dis_trunk(x, y))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.code(self.trunk(x, y))
-
-    def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
-        return self.dec(z, y, posterior)

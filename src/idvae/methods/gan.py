@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from idvae import losses
 from idvae.methods.method import Method, Update
-from idvae.networks import Networks
+from idvae.networks import Networks, statistics_of
 
 
 @dataclass
@@ -48,20 +48,23 @@ class GAN(Method):
 
     def step(self, x: Tensor, y: Tensor | None, update: Update, *, z: Tensor) -> None:
         """Algorithm 1 with k = 1, for z' = `z`; x' serves both updates."""
-        x_gen = self.dec(z, y, track=True)
+        with statistics_of("prior"):
+            x_gen = self.dec(z, y)
         update("dis", self.loss_dis(x, y, x_gen.detach()))
         update("dec", -losses.log_real(self.logit(x_gen, y)))
 
     def loss_dis(self, x: Tensor, y: Tensor | None, x_gen: Tensor) -> Tensor:
         """−V [1]; x' is data here, and each batch is normalised on its own, as DCGAN's are."""
-        logit_x, logit_gen = self.logit(x, y, track=True), self.logit(x_gen, y)
+        with statistics_of("real"):
+            logit_x = self.logit(x, y)
+        logit_gen = self.logit(x_gen, y)
         self.log(dis_x=logit_x.sigmoid().mean(), dis_gen=logit_gen.sigmoid().mean())
         return losses.real_fake(logit_x, logit_gen)
 
-    def logit(self, x: Tensor, y: Tensor | None, track: bool = False) -> Tensor:
+    def logit(self, x: Tensor, y: Tensor | None) -> Tensor:
         """The discriminator's logit of images (B, C, H, W), shape (B,)."""
-        return self.dis(self.trunk(x, y, track))
+        return self.dis(self.trunk(x, y))
 
     def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
         # Training shows the decoder codes of the prior only: there are no other statistics.
-        return self.dec(z, y)
+        return super().decode(z, y, posterior=False)

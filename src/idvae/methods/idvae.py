@@ -12,7 +12,7 @@ from torch import Tensor, no_grad
 from idvae import losses
 from idvae.errors import UserError
 from idvae.methods.method import Method, Update
-from idvae.networks import Networks
+from idvae.networks import Networks, statistics_of
 from idvae.options import Weight
 
 
@@ -91,29 +91,35 @@ class IDVAE(Method):
     def _dis_first(
         self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor, update: Update
     ) -> None:
-        x_gen = self.dec(z, y, track=True)  # lines 6-7; its graph serves line 11
+        with statistics_of("prior"):
+            x_gen = self.dec(z, y)  # lines 6-7; its graph serves line 11
         h = self.shared(x, y)  # the same at lines 4 and 9
         with no_grad():
             _, x_rec = self.decode_posterior(h, y, eps)  # lines 4-5: data at line 9
         update("dis", self.loss_dis(x, y, h, x_rec, x_gen.detach()))  # line 9: θ_dis, θ_shared
-        q, x_rec = self.reconstruct(x, y, eps, track=True)  # line 9 moved θ_shared: encode again
+        with statistics_of("real", "posterior"):
+            q, x_rec = self.reconstruct(x, y, eps)  # line 9 moved θ_shared: encode again
         update("enc", self.loss_enc(x, q, x_rec), retain=True)  # line 10: θ_enc, θ_shared
         update("dec", self.loss_dec(x, y, x_rec, x_gen))  # line 11: θ_dec
 
     def _enc_first(
         self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor, update: Update
     ) -> None:
-        x_gen = self.dec(z, y, track=True)
-        q, x_rec = self.reconstruct(x, y, eps, track=True)
+        with statistics_of("prior"):
+            x_gen = self.dec(z, y)
+        with statistics_of("real", "posterior"):
+            q, x_rec = self.reconstruct(x, y, eps)
         update("enc", self.loss_enc(x, q, x_rec), retain=True)  # line 10
         h = self.shared(x, y)
         update("dis", self.loss_dis(x, y, h, x_rec.detach(), x_gen.detach()))  # line 9
         update("dec", self.loss_dec(x, y, x_rec, x_gen))  # line 11
 
     def _joint(self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor, update: Update) -> None:
-        x_gen = self.dec(z, y, track=True)
-        h = self.shared(x, y, track=True)  # nothing moves between the two losses
-        q, x_rec = self.decode_posterior(h, y, eps, track=True)
+        with statistics_of("prior"):
+            x_gen = self.dec(z, y)
+        with statistics_of("real", "posterior"):
+            h = self.shared(x, y)  # nothing moves between the two losses
+            q, x_rec = self.decode_posterior(h, y, eps)
         loss_dis = self.loss_dis(x, y, h, x_rec.detach(), x_gen.detach())
         loss = loss_dis + self.loss_enc(x, q, x_rec)
         update("joint", loss, retain=True)  # lines 9 and 10 at once
@@ -152,24 +158,21 @@ class IDVAE(Method):
         return loss
 
     def reconstruct(
-        self, x: Tensor, y: Tensor | None, eps: Tensor, track: bool = False
+        self, x: Tensor, y: Tensor | None, eps: Tensor
     ) -> tuple[tuple[Tensor, Tensor], Tensor]:
         """(μ, log σ²) of q(z|x) [1], and x̃ = Dec(μ + σ·eps) [2]."""
-        return self.decode_posterior(self.shared(x, y, track), y, eps, track)
+        return self.decode_posterior(self.shared(x, y), y, eps)
 
     def decode_posterior(
-        self, h: Tensor, y: Tensor | None, eps: Tensor, track: bool = False
+        self, h: Tensor, y: Tensor | None, eps: Tensor
     ) -> tuple[tuple[Tensor, Tensor], Tensor]:
         """The same from the features h = Dis_l(x)."""
         mu, logvar = self.enc(h)
         z = mu + (0.5 * logvar).exp() * eps
-        return (mu, logvar), self.dec(z, y, posterior=True, track=track)
+        return (mu, logvar), self.dec(z, y)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.enc(self.shared(x, y))[0]
-
-    def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
-        return self.dec(z, y, posterior)
 
 
 class IDVAER(IDVAE):

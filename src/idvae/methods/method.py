@@ -1,13 +1,13 @@
 """What every method is: named networks, groups of them, and one training step."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from idvae.networks import Networks
+from idvae.networks import Networks, statistics_of
 
 
 class Update(Protocol):
@@ -17,6 +17,13 @@ class Update(Protocol):
         """Differentiate `loss` with respect to the parameters of `group` alone and step them.
 
         `retain` keeps the graph for a later loss that shares it.
+        """
+
+    def together(self, losses: Mapping[str, Tensor]) -> None:
+        """All gradients, then all steps: group → its loss, of one forward pass.
+
+        No group sees another's move, as where a paper differentiates one objective for several
+        players at once.
         """
 
 
@@ -34,11 +41,17 @@ class Method(nn.Module):
         family: what its recipes are named after; its own name where it has no kin.
         Config: its dataclass of options.
         equations: what `idvae methods` prints, loss name → formula.
+        prior: p(z), "normal" or "sphere".
+        reconstructs: whether it encodes.
+        averaged: networks whose averaged weights sampling and encoding use, where averages are
+            asked for (--ema).
+        frozen: network → the network of another run whose weights it has and keeps; that run is
+            the option `pretrained` of Config. It is in no group, and stays in eval mode.
     Attributes of an instance:
         groups: name of an update → names of the networks whose parameters it moves, in the
             order of the updates of a step.
         repeats: how many updates of a group a step makes, where it is not one.
-        chooses: whether a step looks at its numbers to choose which updates it makes.
+        data_dependent: whether a step looks at its numbers to choose which updates it makes.
         mean_of_all: the mean of a tensor over the processes that train together, which must all
             choose the same updates; given by the loop, and the tensor itself without others.
         z_dim: width of the latent code.
@@ -55,6 +68,8 @@ class Method(nn.Module):
     repeats: Mapping[str, int]
     prior: ClassVar[str] = "normal"
     reconstructs: ClassVar[bool] = True
+    averaged: ClassVar[tuple[str, ...]] = ("dec",)
+    frozen: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -67,9 +82,16 @@ class Method(nn.Module):
         self.z_dim = nets.z_dim
         self.shape = nets.shape
         self.repeats = {}
-        self.chooses = False
+        self.data_dependent = False
         self.mean_of_all: Callable[[Tensor], Tensor] = _alone
         self.logged: dict[str, Tensor] = {}
+
+    def train(self, mode: bool = True) -> Self:
+        """As torch's, but frozen networks stay in eval mode."""
+        super().train(mode)
+        for network in self.frozen:
+            getattr(self, network).eval()
+        return self
 
     def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
         """All randomness of one step for n images, by name: keyword arguments of `step`."""
@@ -107,7 +129,8 @@ class Method(nn.Module):
 
     def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
         """Codes (B, Z) → data in [−1, 1]; `posterior` tells codes of `encode` from the prior's."""
-        raise NotImplementedError
+        with statistics_of("posterior" if posterior else "prior"):
+            return self.dec(z, y)
 
     def group_parameters(self, group: str) -> list[nn.Parameter]:
         """The parameters that an update of `group` moves."""

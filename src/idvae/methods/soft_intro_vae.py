@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 
 from idvae import losses
 from idvae.methods.method import Method, Update
-from idvae.networks import Networks
+from idvae.networks import Networks, statistics_of
 from idvae.options import Weight
 
 Gaussian = tuple[Tensor, Tensor]  # μ and log σ², each (B, Z)
@@ -72,9 +72,11 @@ class SoftIntroVAE(Method):
         self, x: Tensor, y: Tensor | None, update: Update, *, z: Tensor, **eps: Tensor
     ) -> None:
         """Enc, then Dec. x̃ and x' serve both: the code of x is the one from before Enc moved."""
-        q = self.posterior(x, y, track=True)
-        x_rec = self.dec(_sample(q, eps["eps"]), y, posterior=True, track=True)
-        x_gen = self.dec(z, y, track=True)
+        with statistics_of("real", "posterior"):
+            q = self.posterior(x, y)
+            x_rec = self.dec(_sample(q, eps["eps"]), y)
+        with statistics_of("prior"):
+            x_gen = self.dec(z, y)
         fakes = {"rec": (x_rec, eps["eps_rec"]), "gen": (x_gen, eps["eps_gen"])}
         update("enc", self.loss_enc(x, y, q, fakes), retain=True)
         update("dec", self.loss_dec(x, y, fakes))
@@ -88,7 +90,7 @@ class SoftIntroVAE(Method):
         loss = c.beta_rec * rec + c.beta_kl * kl
         for name, (fake, eps) in fakes.items():
             q_fake = self.posterior(fake.detach(), y)
-            again = self.dec(_sample(q_fake, eps), y, posterior=True)
+            again = self.dec(_sample(q_fake, eps), y)
             rec = self.scale * losses.squared(fake.detach(), again)
             kl = self.scale * losses.divergence(*q_fake)
             exp_elbo = losses.exp_elbo(rec, kl, c.beta_rec, c.beta_neg)
@@ -104,20 +106,17 @@ class SoftIntroVAE(Method):
             q_fake = self.posterior(fake, y)
             loss = loss + 0.5 * c.beta_kl * losses.divergence(*q_fake).mean()
             if c.gamma_r:
-                again = self.dec(_sample(q_fake, eps).detach(), y, posterior=True)
+                again = self.dec(_sample(q_fake, eps).detach(), y)
                 rec = losses.squared(fake.detach(), again).mean()
                 loss = loss + 0.5 * c.gamma_r * c.beta_rec * rec
         return self.scale * loss
 
-    def posterior(self, x: Tensor, y: Tensor | None, track: bool = False) -> Gaussian:
+    def posterior(self, x: Tensor, y: Tensor | None) -> Gaussian:
         """q(z|x)."""
-        return self.enc(self.trunk(x, y, track))
+        return self.enc(self.trunk(x, y))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.posterior(x, y)[0]
-
-    def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
-        return self.dec(z, y, posterior)
 
 
 def _sample(q: Gaussian, eps: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from idvae import losses
 from idvae.methods.method import Method, Update
-from idvae.networks import Networks
+from idvae.networks import Networks, statistics_of
 from idvae.options import Weight
 
 
@@ -48,9 +48,10 @@ class VAE(Method):
 
     def step(self, x: Tensor, y: Tensor | None, update: Update, *, eps: Tensor) -> None:
         """One step on the negative of equation 10, for z = μ + σ·`eps`."""
-        mu, logvar = self.enc(self.trunk(x, y, track=True))
-        z = mu + (0.5 * logvar).exp() * eps  # [4], Gaussian: [10]
-        x_rec = self.dec(z, y, posterior=True, track=True)
+        with statistics_of("real", "posterior"):
+            mu, logvar = self.enc(self.trunk(x, y))
+            z = mu + (0.5 * logvar).exp() * eps  # [4], Gaussian: [10]
+            x_rec = self.dec(z, y)
         recons, prior = losses.recons(x, x_rec), losses.prior(mu, logvar)
         self.log(recons=recons, prior=prior)
         update("vae", recons + self.config.beta * prior)
@@ -60,4 +61,4 @@ class VAE(Method):
 
     def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
         # Training shows the decoder codes of the posterior only: there are no other statistics.
-        return self.dec(z, y, posterior=True)
+        return super().decode(z, y, posterior=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from idvae import losses
 from idvae.methods.method import Method, Update
-from idvae.networks import Networks
+from idvae.networks import Networks, statistics_of
 from idvae.options import Weight
 
 
@@ -57,7 +57,7 @@ class VAEGAN(Method):
         self.dis_trunk = nets.trunk()
         self.dis = nets.logit_head()
         self.groups = {"enc": ("trunk", "enc"), "dec": ("dec",), "dis": ("dis_trunk", "dis")}
-        self.chooses = config.equilibrium is not None
+        self.data_dependent = config.equilibrium is not None
 
     def step(self, x: Tensor, y: Tensor | None, update: Update, *, eps: Tensor, z: Tensor) -> None:
         """Algorithm 1, for z' = `z` and z = μ + σ·`eps`.
@@ -65,10 +65,12 @@ class VAEGAN(Method):
         All three gradients are of one forward pass. This order lets each loss be differentiated
         after the updates before it: none of them moved a network that the later ones go through.
         """
-        mu, logvar = self.enc(self.trunk(x, y, track=True))
-        x_rec = self.dec(mu + (0.5 * logvar).exp() * eps, y, posterior=True, track=True)
-        x_gen = self.dec(z, y, track=True)
-        h = self.dis_trunk(x, y, track=True)
+        with statistics_of("real", "posterior"):
+            mu, logvar = self.enc(self.trunk(x, y))
+            x_rec = self.dec(mu + (0.5 * logvar).exp() * eps, y)
+            h = self.dis_trunk(x, y)
+        with statistics_of("prior"):
+            x_gen = self.dec(z, y)
         h_gen, h_rec = self.dis_trunk(x_gen, y), self.dis_trunk(x_rec, y)
         logits = self.dis(h), self.dis(h_gen), self.dis(h_rec)
         prior, llike = losses.prior(mu, logvar), losses.recons_dis(h.detach(), h_rec)  # [4], [7]
@@ -93,6 +95,3 @@ class VAEGAN(Method):
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.enc(self.trunk(x, y))[0]
-
-    def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
-        return self.dec(z, y, posterior)

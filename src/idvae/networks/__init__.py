@@ -1,19 +1,64 @@
-"""The networks that every method is built from: trunk, heads and decoder.
+"""The networks that every method is built from: trunk, heads, decoder and critics.
 
-Three presets: `paper`, the recipe of IDVAE's authors; `small`, lighter, for CPUs; `mlp`, for
-points. A method asks a `Networks` for the parts that it needs and so never sees sizes.
+A preset is one class in one file, named in `PRESETS`. A method asks a `Networks` for the parts
+that it needs and so never sees sizes.
 """
+
+from importlib import import_module
 
 from torch import nn
 
 from idvae.errors import UserError
 from idvae.networks.config import IMAGE_SIZES, DataShape, NetworkConfig
-from idvae.networks.decoders import MLPDecoder, PaperDecoder, SmallDecoder
-from idvae.networks.heads import CodeCritic, CodeHead, GaussianHead, LogitHead
-from idvae.networks.norm import BatchNorm
-from idvae.networks.trunks import ConvTrunk, MLPTrunk, Stage, paper_stages, small_stages
+from idvae.networks.heads import CodeCritic, CodeHead, GaussianHead, LogitHead, PairCritic
+from idvae.networks.norm import BatchNorm, normalise_across, statistics_of
+from idvae.networks.preset import Preset
+from idvae.options import check_ranges
 
-__all__ = ["IMAGE_SIZES", "BatchNorm", "DataShape", "NetworkConfig", "Networks"]
+__all__ = [
+    "IMAGE_SIZES",
+    "BatchNorm",
+    "DataShape",
+    "NetworkConfig",
+    "Networks",
+    "normalise_across",
+    "resolved",
+    "statistics_of",
+]
+
+# name → module:class; of those that fit the data, the first is the default.
+PRESETS = {"small": "small:Small", "paper": "paper:Paper", "mlp": "mlp:MLP"}
+
+
+def preset(name: str) -> type[Preset]:
+    """The class of a preset.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    if name not in PRESETS:
+        raise UserError(f"unknown --preset {name}; the presets are {', '.join(PRESETS)}")
+    module, _, attribute = PRESETS[name].partition(":")
+    return getattr(import_module(f"idvae.networks.{module}"), attribute)
+
+
+def resolved(config: NetworkConfig, shape: DataShape) -> NetworkConfig:
+    """The same with every default filled in.
+
+    Raises:
+        UserError: a preset that does not fit the data, or a size that is out of range.
+    """
+    fitting = [name for name in PRESETS if preset(name).fits_points == shape.is_points]
+    name = config.preset or fitting[0]
+    chosen = preset(name)
+    if name not in fitting:
+        kind = "points" if shape.is_points else "images"
+        raise UserError(f"--preset {name} does not fit {kind}; choose {' or '.join(fitting)}")
+    width = chosen.default_width if config.width is None else config.width
+    z_dim = chosen.default_z_dim if config.z_dim is None else config.z_dim
+    found = NetworkConfig(name, width, z_dim)
+    check_ranges(found)
+    return found
 
 
 class Networks:
@@ -35,48 +80,35 @@ class Networks:
             if shape.channels not in (1, 3):
                 raise UserError(f"no network fits {shape.channels} channels; images have 1 or 3")
         self.shape = shape
-        self.config = (config or NetworkConfig()).resolved(shape)
-        self.preset, self.width, self.z_dim = (
-            self.config.preset,
-            self.config.width,
-            self.config.z_dim,
-        )
+        self.config = resolved(config or NetworkConfig(), shape)
+        self.width, self.z_dim = self.config.width, self.config.z_dim
+        self.preset = preset(self.config.preset)(shape, self.width, self.z_dim)
 
     def trunk(self) -> nn.Module:
-        """x (B, C, H, W) → features Dis_l(x); see `ConvTrunk` and `MLPTrunk`."""
-        if self.preset == "mlp":
-            return MLPTrunk(self.shape.channels, self.width, self.shape.condition)
-        return ConvTrunk(self._stages(), self.shape.channels, self.shape.condition, self.preset)
-
-    def gaussian_head(self) -> "GaussianHead":
-        """Features → (μ, log σ²) of q(z|x)."""
-        return GaussianHead(self._features(), self.z_dim, softplus=self.preset == "paper")
-
-    def code_head(self) -> "CodeHead":
-        """Features → a code, for encoders without a distribution."""
-        return CodeHead(self._features(), self.z_dim)
-
-    def logit_head(self) -> "LogitHead":
-        """Features → the discriminator's logit."""
-        return LogitHead(self._features())
+        """(x, y) → features Dis_l(x), shape (B, features)."""
+        return self.preset.trunk()
 
     def decoder(self) -> nn.Module:
-        """z (B, Z) → x (B, C, H, W) in [−1, 1], or points (B, C) without a bound."""
-        if self.preset == "mlp":
-            return MLPDecoder(self.z_dim, self.width, self.shape.channels, self.shape.condition)
-        make = PaperDecoder if self.preset == "paper" else SmallDecoder
-        return make(self._stages(), self.shape, self.z_dim)
+        """(z, y) → x (B, C, H, W) in [−1, 1], or points (B, C) without a bound."""
+        return self.preset.decoder()
 
-    def code_critic(self) -> "CodeCritic":
-        """z (B, Z) → a logit: is this a code of the prior?"""
-        return CodeCritic(self.z_dim, 128 if self.preset == "mlp" else 750)
+    def gaussian_head(self) -> GaussianHead:
+        """Features → (μ, log σ²) of q(z|x)."""
+        return GaussianHead(self.preset.features, self.z_dim, self.preset.softplus)
 
-    def _stages(self) -> tuple["Stage", ...]:
-        stages = paper_stages if self.preset == "paper" else small_stages
-        return stages(self.shape.size, self.width)
+    def code_head(self) -> CodeHead:
+        """Features → a code, for encoders without a distribution."""
+        return CodeHead(self.preset.features, self.z_dim)
 
-    def _features(self) -> int:
-        if self.preset == "mlp":
-            return self.width
-        stages = self._stages()
-        return stages[-1].width * stages[-1].side ** 2
+    def logit_head(self) -> LogitHead:
+        """Features → the discriminator's logit."""
+        return LogitHead(self.preset.features)
+
+    def code_critic(self) -> CodeCritic:
+        """z → a logit: is this a code of the prior?"""
+        return CodeCritic(self.z_dim, self.preset.critic_width)
+
+    def pair_critic(self) -> PairCritic:
+        """(x, z, y) → a logit: is this pair of data and code the encoder's or the decoder's?"""
+        features = self.preset.features
+        return PairCritic(self.trunk(), features, self.z_dim, max(64, features // 4))

@@ -1,13 +1,11 @@
 """What networks are built for and how: the shape of the data, preset, width, latent size."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
-from idvae.errors import UserError
-from idvae.options import Within, check_ranges
+from idvae.options import Within
 
 IMAGE_SIZES = (16, 32, 64, 128)
-Preset = Literal["small", "paper", "mlp"]
 Width = Annotated[int, Within(least=1, most=65_536)]  # more would not fit any machine's memory
 
 
@@ -46,26 +44,6 @@ class NetworkConfig:
         z_dim: dimensions of the latent code z; by default 64 (small), 128 (paper) or 4 (mlp).
     """
 
-    preset: Preset | None = None
+    preset: str | None = None
     width: Width | None = None
     z_dim: Width | None = None
-
-    def resolved(self, shape: DataShape) -> "NetworkConfig":
-        """The same with every default filled in.
-
-        Raises:
-            UserError: a preset that does not fit the data, or a size that is out of range.
-        """
-        preset = self.preset or ("mlp" if shape.is_points else "small")
-        if (preset == "mlp") != shape.is_points:
-            fitting = "mlp" if shape.is_points else "small or paper"
-            kind = "points" if shape.is_points else "images"
-            raise UserError(f"--preset {preset} does not fit {kind}; choose {fitting}")
-        width, z_dim = {"small": (32, 64), "paper": (64, 128), "mlp": (128, 4)}[preset]
-        config = NetworkConfig(
-            preset,
-            width if self.width is None else self.width,
-            z_dim if self.z_dim is None else self.z_dim,
-        )
-        check_ranges(config)
-        return config

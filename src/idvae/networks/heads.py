@@ -1,8 +1,10 @@
-"""What reads a trunk's features, θ_enc and θ_dis, and what reads codes.
+"""What reads a trunk's features, θ_enc and θ_dis, what reads codes, and what reads both.
 
 What leaves a head is a number of the losses: it is computed in float32 also where autocast narrows
 the networks. bfloat16 keeps three digits, and log σ² or a logit near 0 would lose the rest.
 """
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -71,11 +73,39 @@ class CodeCritic(nn.Module):
 
     def __init__(self, z_dim: int, width: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for previous in (z_dim, width, width):
-            layers += [nn.Linear(previous, width), nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers, nn.Linear(width, 1))
+        hidden = _leaky(z_dim, width, width, width)
+        self.layers = nn.Sequential(*hidden, nn.Linear(width, 1))
 
     def forward(self, z: Tensor) -> Tensor:
         """Codes (B, Z) → logits (B,)."""
         return _wide(self.layers[-1], self.layers[:-1](z)).squeeze(1)
+
+
+class PairCritic(nn.Module):
+    """D(x, z) of ALI and BiGAN: features of x and of z side by side, then two hidden layers.
+
+    Args:
+        trunk: what makes features of x.
+        features: how many it makes.
+        z_dim: dimensions of a code.
+        width: of the hidden layers, on z alone and on both.
+    """
+
+    def __init__(self, trunk: nn.Module, features: int, z_dim: int, width: int) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.code = _leaky(z_dim, width, width)
+        self.joint = nn.Sequential(_leaky(features + width, width, width), nn.Linear(width, 1))
+
+    def forward(self, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Data (B, C, H, W), codes (B, Z) and conditions (B, Y) → logits (B,)."""
+        h = torch.cat([self.trunk(x, y), self.code(z)], 1)
+        return _wide(self.joint[-1], self.joint[:-1](h)).squeeze(1)
+
+
+def _leaky(*widths: int) -> nn.Sequential:
+    """Fully connected layers, leaky ReLU after each."""
+    layers: list[nn.Module] = []
+    for previous, width in pairwise(widths):
+        layers += [nn.Linear(previous, width), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers)

@@ -27,9 +27,10 @@ from typing import IO, Any
 from idvae import methods
 from idvae.errors import UserError
 from idvae.io import strict_yaml
+from idvae.networks import resolved
 from idvae.seeds import checked_seed
 from idvae.training import checkpoints, settings, start
-from idvae.training.loop import data_shape, planned_method
+from idvae.training.build import data_shape, planned_method
 from idvae.training.run import Run
 from idvae.training.settings import Settings
 from idvae.training.signals import stop_signals
@@ -147,7 +148,7 @@ def jobs(plan: Plan, out: Path) -> list[Job]:
                 shape = data_shape(prepared)
                 if seed == plan.seeds[0]:  # options that only the built method can check
                     chosen.train.check(tuple(planned_method(chosen, shape).groups))
-                networks = chosen.networks.resolved(shape)
+                networks = resolved(chosen.networks, shape)
                 path = out / prepared.name / f"{method}-seed{seed}"
                 job = Job(method, name, seed, path, replace(chosen, networks=networks))
                 _check_same(job, prepared.checksum)

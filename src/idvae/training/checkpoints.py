@@ -22,9 +22,10 @@ from torch import Tensor, nn
 
 from idvae.errors import UserError
 from idvae.io.files import atomic_folder, read_bounded, recover, remove_folder
+from idvae.methods.method import Method
+from idvae.training import optimizers as optimizer_kinds
 
 FORMAT = 1
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of Adam
 MOST_STATE = 1 << 16  # bytes of a state.json
 MOST_HEADER = 1 << 24  # bytes of what a safetensors file says of its tensors
 TYPES = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64}
@@ -103,7 +104,7 @@ def load(
     method: str,
     step: int | None = None,
     *,
-    like: nn.Module | None = None,
+    like: Method | None = None,
     optimizers: bool = True,
 ) -> Checkpoint:
     """Read the newest checkpoint, or that of `step`.
@@ -134,15 +135,16 @@ def load(
         raise UserError(f"{path} is a checkpoint of {found}, not of {method}")
     average = path / "average.safetensors"
     if like is not None:
-        _check_shapes(shapes(path / "model.safetensors"), like, path)
+        _check_shapes(shapes(path / "model.safetensors"), trained(like), path)
         if average.exists():
-            _check_shapes(shapes(average), like.dec, path)
+            twins = {name: getattr(like, name) for name in like.averaged}
+            _check_shapes(shapes(average), averaged(like, twins), path)
     return Checkpoint(
         step=saved_step,
         method=found,
-        model=_read(path / "model.safetensors"),
-        average=_read(average) if average.exists() else None,
-        optimizers=_read(path / "optimizers.safetensors") if optimizers else {},
+        model=read_tensors(path / "model.safetensors"),
+        average=read_tensors(average) if average.exists() else None,
+        optimizers=read_tensors(path / "optimizers.safetensors") if optimizers else {},
     )
 
 
@@ -184,14 +186,18 @@ def shapes(file: Path) -> Shapes:
         raise _damaged(file, error) from error
 
 
-def _check_shapes(found: Shapes, module: nn.Module, where: Path) -> None:
-    own = {name: (t.dtype, tuple(t.shape)) for name, t in module.state_dict().items()}
+def _shapes_of(state: Mapping[str, Tensor]) -> Shapes:
+    return {name: (t.dtype, tuple(t.shape)) for name, t in state.items()}
+
+
+def _check_shapes(found: Shapes, state: Mapping[str, Tensor], where: Path) -> None:
+    own = _shapes_of(state)
     for name in sorted(set(own) | set(found)):
         if own.get(name) != found.get(name):
             raise UserError(f"{where} does not fit the networks of its config.yaml: {name[:200]}")
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
@@ -211,9 +217,36 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], where: Path) 
     Raises:
         UserError: they are not.
     """
-    found: Shapes = {name: (t.dtype, tuple(t.shape)) for name, t in weights.items()}
-    _check_shapes(found, module, where)
+    _check_shapes(_shapes_of(weights), module.state_dict(), where)
     module.load_state_dict(dict(weights))
+
+
+def load_method(method: Method, weights: Mapping[str, Tensor], where: Path) -> None:
+    """The same for a method, whose frozen networks are not among the weights."""
+    _check_shapes(_shapes_of(weights), trained(method), where)
+    method.load_state_dict(dict(weights), strict=not method.frozen)
+
+
+def trained(method: Method) -> dict[str, Tensor]:
+    """The state of a method without that of its frozen networks."""
+    state = method.state_dict()
+    return {
+        key: value for key, value in state.items() if key.partition(".")[0] not in method.frozen
+    }
+
+
+def averaged(method: Method, networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """The state of averaged networks: of one its own names, of several its name before them."""
+    return {
+        average_prefix(method, name) + key: value
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
+    }
+
+
+def average_prefix(method: Method | type[Method], name: str) -> str:
+    """What the names of a network's averages begin with."""
+    return "" if len(method.averaged) == 1 else f"{name}."
 
 
 def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -227,7 +260,8 @@ def optimizer_state(optimizers: Mapping[str, torch.optim.Optimizer]) -> dict[str
     for group, optimizer in optimizers.items():
         for index, state in optimizer.state_dict()["state"].items():
             for name, value in state.items():
-                flat[f"{group}.{index}.{name}"] = torch.as_tensor(value)
+                if value is not None:  # SGD's momentum before it has any
+                    flat[f"{group}.{index}.{name}"] = torch.as_tensor(value)
     return on_cpu(flat)
 
 
@@ -240,21 +274,22 @@ def load_optimizer_state(
         UserError: groups or shapes are not those of these optimizers.
     """
     states: dict[str, dict[int, dict[str, Any]]] = {group: {} for group in optimizers}
+    kept = {group: optimizer_kinds.moments(optimizer) for group, optimizer in optimizers.items()}
     for key, value in flat.items():
         group, _, place = key.partition(".")
         index, _, name = place.partition(".")
-        if group not in states or not (index.isascii() and index.isdigit()) or name not in MOMENTS:
+        if name not in kept.get(group, {}) or not (index.isascii() and index.isdigit()):
             raise UserError(f"{where} holds optimizer state of what is not there: {key[:200]}")
         states[group].setdefault(int(index[:9]), {})[name] = value
     for group, optimizer in optimizers.items():
         parameters = optimizer.param_groups[0]["params"]
         for index, state in states[group].items():
             shape = parameters[index].shape if index < len(parameters) else None
-            wanted = {name: torch.Size() if name == "step" else shape for name in MOMENTS}
+            wanted = {name: shape if like else torch.Size() for name, like in kept[group].items()}
             if {name: value.shape for name, value in state.items()} != wanted:
                 raise UserError(f"{where}: optimizer state of {group} does not fit its parameters")
             for name, value in state.items():
-                if name != "step":
+                if kept[group][name]:
                     # A fused optimizer walks memory: moments must lie as their weights do.
                     state[name] = torch.empty_like(parameters[index]).copy_(value)
         optimizer.load_state_dict({**optimizer.state_dict(), "state": states[group]})

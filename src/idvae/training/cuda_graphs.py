@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from idvae.errors import UserError
+from idvae.methods.method import Method
+from idvae.training.distributed import Processes
 
 WARM_UP = 3  # steps before the recording: libraries set themselves up, optimizers make their state
 
@@ -86,3 +88,19 @@ class Recorded:
 
     def _call(self) -> None:
         self.work(**self.inputs)
+
+
+def recorded(work: Callable[..., None], method: Method, processes: Processes) -> Recorded:
+    """A method's step, to be recorded.
+
+    Raises:
+        UserError: several processes, a step that chooses by its numbers, or no CUDA GPU.
+    """
+    if processes.world > 1:
+        raise UserError("--graphs true records the step of one process; leave it out")
+    if method.data_dependent:
+        raise UserError(
+            "--graphs true records one order of updates, but this method chooses its updates "
+            "by the numbers of each step; leave out --graphs, or the option that chooses"
+        )
+    return Recorded(work, processes.device)

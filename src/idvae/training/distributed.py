@@ -5,18 +5,16 @@ import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, distributed
 
 from idvae.errors import UserError
 
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
-# --precision → Fabric's name for it.
-PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "tf32": "32-true", "64": "64-true"}
+ASK_EVERY = 10  # steps after which processes with GPUs ask each other
+PRECISIONS = ("32", "bf16", "tf32", "64")
 
 
 def check_device(device: str) -> tuple[str, int | None]:
@@ -49,33 +47,68 @@ def torch_device(device: str) -> torch.device:
     return torch.device(kind) if index is None else torch.device(kind, index)
 
 
-def make_fabric(device: str, precision: str, threads: int) -> "Fabric":
-    """Fabric on the device asked for; several processes where torchrun started several."""
-    from lightning_fabric import Fabric  # seconds to import: only training needs it
+@dataclass(frozen=True)
+class Processes:
+    """The processes that train together, and where this one computes.
 
-    kind, index = check_device(device)
+    Attributes:
+        device: of this process.
+        rank: its number, from 0.
+        world: how many there are.
+    """
+
+    device: torch.device
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes what a run holds, and speaks: it, of all."""
+        return self.rank == 0
+
+    def barrier(self) -> None:
+        """Wait until all processes are here."""
+        if self.world > 1:
+            distributed.barrier()
+
+    def any(self, flag: bool, step: int) -> bool:
+        """Whether the flag is set on any of them at this step, with the same answer on each.
+
+        With GPUs they ask each other at some steps only: the answer waits until a GPU is done.
+        """
+        if self.world == 1:
+            return flag
+        if self.device.type == "cuda" and step % ASK_EVERY:
+            return False
+        return bool(all_reduce(torch.tensor(float(flag), device=self.device), "max") > 0)
+
+
+def join_processes(device: str, precision: str, threads: int) -> Processes:
+    """This process on the device asked for; one of several where torchrun started several.
+
+    Raises:
+        UserError: a device that is not there.
+    """
+    kind, _ = check_device(device)
     if threads:
         torch.set_num_threads(threads)
     if kind == "cpu":
         keep_freed_memory()
-    world = int(os.environ.get("WORLD_SIZE", 1))
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", world))
     # Off unless asked for: torch's own default shortens the factors of convolutions on a GPU.
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
-    precision = PRECISIONS.get(precision, "32-true")
-    if world > 1:
-        fabric = Fabric(
-            accelerator=kind,
-            devices=local,
-            num_nodes=world // local,
-            strategy="ddp",
-            precision=precision,
-        )
-        fabric.launch()
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    if world == 1:
+        return Processes(torch_device(device))
+    if kind == "cuda":  # each process of a machine has a GPU of its own
+        kind = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+    here = torch_device(kind)
+    if here.type == "cuda":
+        torch.cuda.set_device(here)
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if here.type == "cuda" else "gloo")
         atexit.register(_leave)
-        return fabric
-    return Fabric(accelerator=kind, devices=1 if index is None else [index], precision=precision)
+    return Processes(here, distributed.get_rank(), world)
 
 
 def keep_freed_memory() -> bool:
@@ -125,10 +158,7 @@ def _leave() -> None:
 
 
 def all_reduce(tensor: Tensor, how: Literal["mean", "sum", "max"]) -> Tensor:
-    """Combine the tensors of all processes, in place, with the same result on each.
-
-    Fabric's own waits at a barrier before each message, which doubles what a step waits.
-    """
+    """Combine the tensors of all processes, in place, with the same result on each."""
     operation = distributed.ReduceOp.MAX if how == "max" else distributed.ReduceOp.SUM
     distributed.all_reduce(tensor, operation)
     return tensor.div_(distributed.get_world_size()) if how == "mean" else tensor

@@ -1,11 +1,13 @@
 """What a training step costs: its multiply-adds, counted, so that no machine is in the number."""
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from idvae.methods.method import Method
 
@@ -30,21 +32,52 @@ def step_macs(method: Method) -> int:
 def _count(method: Method, batch: int) -> int:
     """Multiply-adds of one step that moves nothing."""
     example = next(method.parameters())
-    shape = method.shape
-    size = (shape.channels,) if shape.is_points else (shape.channels, shape.size, shape.size)
     generator = torch.Generator().manual_seed(0)
 
     def like(tensor: Tensor) -> Tensor:
         return tensor.to(example.device, example.dtype)
 
-    x = torch.rand((batch, *size), generator=generator) * 2 - 1
-    y = like(torch.zeros(batch, shape.condition)) if shape.condition else None
+    x = torch.rand(method.shape.batch(batch), generator=generator) * 2 - 1
+    width = method.shape.condition
+    y = like(torch.zeros(batch, width)) if width else None
     noise = method.draw_noise(batch, generator)
+    with _Counter() as counter:
+        noise = {name: like(value) for name, value in noise.items()}
+        method.step(like(x), y, _Still(method), **noise)
+    return counter.operations // 2  # a multiply-add is two operations
 
-    def update(group: str, loss: Tensor, retain: bool = False) -> None:
-        parameters: Any = method.group_parameters(group)
+
+class _Still:
+    """An update that takes gradients and moves nothing."""
+
+    def __init__(self, method: Method) -> None:
+        self.method = method
+
+    def __call__(self, group: str, loss: Tensor, retain: bool = False) -> None:
+        parameters = self.method.group_parameters(group)
         torch.autograd.grad(loss, parameters, retain_graph=retain, allow_unused=True)
 
-    with FlopCounterMode(display=False) as counter:
-        method.step(like(x), y, update, **{name: like(value) for name, value in noise.items()})
-    return counter.get_total_flops() // 2  # a multiply-add is two operations
+    def together(self, losses: Mapping[str, Tensor]) -> None:
+        for group, loss in losses.items():
+            self(group, loss, retain=True)
+
+
+class _Counter(TorchDispatchMode):
+    """Counts by torch's own formulas, on every operation that runs.
+
+    torch's FlopCounterMode also notes which module an operation is of, by hooks that fail where a
+    step differentiates within itself, as gradient penalties do.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        formula = flop_registry.get(function.overloadpacket)
+        if formula is not None:
+            self.operations += formula(*args, **(kwargs or {}), out_val=result)
+        return result

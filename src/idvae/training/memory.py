@@ -1,5 +1,6 @@
 """Whether a method fits into memory, told from its shapes before anything is allocated."""
 
+import math
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +9,8 @@ import torch
 from torch import nn
 
 from idvae.errors import UserError
+from idvae.methods.method import Method
+from idvae.training.settings import TrainConfig
 
 # What a container may use, by the two versions of control groups; "max" is no limit.
 LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -45,6 +48,23 @@ def check_room(module: nn.Module, copies: int, memory: int, batch: int = 0) -> N
         f"{parameters:,} parameters and their batches take {_gib(held + batch)} of memory at "
         f"least, and there are {_gib(memory)}; choose a smaller {asked}"
     )
+
+
+def check_training(planned: Method, config: TrainConfig, device: torch.device) -> None:
+    """Check that a training fits onto a device.
+
+    Args:
+        planned: the method, which may lie on the meta device.
+        config: batch size, and whether averages are kept.
+        device: where it trains.
+
+    Raises:
+        UserError: it does not.
+    """
+    copies = 5 if config.ema or config.ema_images else 4  # weights, gradients, moments, averages
+    image = 5 * math.prod(planned.shape.batch(1))  # as bytes and as floats
+    batch = config.batch_size * (image + 4 * planned.z_dim)
+    check_room(planned, copies, memory_of(device), batch)
 
 
 def _gib(size: int) -> str:

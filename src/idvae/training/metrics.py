@@ -1,17 +1,26 @@
-"""Means of scalars over the steps between two rows of metrics."""
+"""What a training notes: means of scalars over steps, rows of them, and whether all are finite."""
 
 import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from idvae.training.distributed import all_reduce
+from idvae.errors import DivergedError, UserError
+from idvae.methods.method import Method
+from idvae.training import checkpoints
+from idvae.training.distributed import Processes, all_reduce
+from idvae.training.run import Run
+from idvae.training.settings import TrainConfig
 
 
 class Means:
     """Sums that stay on the device of what they add: reading at each step would stall a GPU.
 
-    A sum keeps its place in memory, so that a recorded step (`graphs`) goes on adding to it.
+    A sum keeps its place in memory, so that a recorded step (`cuda_graphs`) goes on adding to it.
     """
 
     def __init__(self) -> None:
@@ -39,3 +48,64 @@ class Means:
         for total in self.sums.values():
             total.zero_()
         return means
+
+
+def check_finite(method: Method, means: Means, step: int, folder: Path) -> None:
+    """Raise DivergedError where a mean or a weight is no number; `folder` holds checkpoints."""
+    what = means.not_finite()
+    for name, value in method.named_parameters():
+        if what is None and not value.isfinite().all():
+            what = f"the weights {name} are not finite"
+    if what is None:
+        return
+    there = checkpoints.steps(folder)
+    kept = f"the checkpoint of step {there[-1]} is kept" if there else "no checkpoint was made yet"
+    raise DivergedError(
+        f"training stopped near step {step}: {what}; {kept}. "
+        "Lower the learning rate (--lr), or clip gradients (--clip 1)"
+    )
+
+
+class Log:
+    """Rows of metrics.jsonl, and of TensorBoard's files where asked for.
+
+    Args:
+        run: that they are written to, by the first process.
+        means: that rows are made of.
+        config: batch size, and whether TensorBoard's files are written too.
+        processes: whose means are taken together.
+    """
+
+    def __init__(self, run: Run, means: Means, config: TrainConfig, processes: Processes) -> None:
+        self.run, self.means, self.config, self.processes = run, means, config, processes
+        self.board: Any = None
+
+    def begin(self, step: int) -> None:
+        """Start the clock at a step."""
+        self.clock, self.since = time.perf_counter(), step
+        if self.config.tensorboard and self.processes.is_first and self.board is None:
+            self.board = _tensorboard(self.run.path / "tensorboard")
+
+    def write(self, step: int, on_log: Callable[[int, Mapping[str, float]], None]) -> None:
+        """Write the row of a step; `on_log` is told it too."""
+        seconds = time.perf_counter() - self.clock
+        row = {"step": step, **self.means.take(together=self.processes.world > 1)}
+        images = (step - self.since) * self.config.batch_size * self.processes.world
+        row["images_per_s"] = round(images / seconds, 1)
+        if self.processes.is_first:
+            self.run.append_metrics(row)
+            if self.board is not None:
+                for name, value in row.items():
+                    if name != "step":
+                        self.board.add_scalar(name, value, step)
+                self.board.flush()
+            on_log(step, row)
+        self.begin(step)
+
+
+def _tensorboard(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UserError("--tensorboard needs a package: pip install 'idvae[track]'") from error
+    return SummaryWriter(folder)

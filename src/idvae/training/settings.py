@@ -7,7 +7,7 @@ the data set, the dataclass.
 import math
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from importlib import resources
@@ -34,7 +34,7 @@ from idvae.options import (
     flag_of,
     types_of,
 )
-from idvae.seeds import checked_seed
+from idvae.seeds import MOST, checked_seed
 from idvae.training.distributed import PRECISIONS
 
 
@@ -51,15 +51,21 @@ class TrainConfig:
             with shorter factors in the products of a GPU) or 64.
         graphs: on one CUDA GPU, record the step once and replay it (CUDA graphs).
         threads: CPU threads of torch; 0 takes them all.
-        lr: learning rate of Adam.
+        optimizer: any of torch's that steps on dense gradients: adam, adamw, rmsprop, sgd, ...
+        optimizer_of: optimizer of single groups, such as --optimizer-of.dis rmsprop.
+        optimizer_options: options of the optimizers' own, such as weight_decay or momentum.
+        lr: learning rate.
         lr_of: learning rate of single groups, such as --lr-of.dis 1e-4.
-        betas: Adam's β1 and β2.
+        betas: β1 and β2, of optimizers that have them.
         betas_of: β1 and β2 of single groups.
         lr_final: at the last step the learning rates have fallen, by a cosine, to this share.
         lr_steps: steps over which they fall, where not over all; they stay there afterwards. A
             run that goes on with more steps keeps the fall that it was started with.
         clip: largest norm of a group's gradient; 0 does not clip.
-        ema: decay of the averaged decoder that sampling then uses, such as 0.999; 0 keeps none.
+        schedules: numbers that fall or rise along a cosine to an end value, [value, steps], and
+            stay there: lr, lr.GROUP, beta2, beta2.GROUP, or a weight of the method.
+        ema: decay of the averaged networks that sampling then uses, such as 0.999; 0 keeps none.
+        ema_images: the same as a half-life: images after which the weights of now count half.
         flip: mirror each image left to right with a chance of one half.
         condition: what the networks are told beside the image or z: labels, names of attributes
             joined by commas, or attributes for the main ones of the set.
@@ -74,11 +80,14 @@ class TrainConfig:
 
     steps: Count = 10_000
     batch_size: Annotated[int, Within(least=2)] = 64
-    seed: int = 0
+    seed: Annotated[int, Within(least=0, most=MOST)] = 0
     device: str = "auto"
     precision: str = "32"
     graphs: bool = False
     threads: OrNone = 0
+    optimizer: str = "adam"
+    optimizer_of: dict[str, str] = field(default_factory=dict)
+    optimizer_options: dict[str, Annotated[float, Within()]] = field(default_factory=dict)
     lr: Rate = 5e-4
     lr_of: dict[str, Rate] = field(default_factory=dict)
     betas: tuple[Decay, Decay] = (0.5, 0.999)
@@ -86,7 +95,9 @@ class TrainConfig:
     lr_final: Share = 1.0
     lr_steps: Count | None = None
     clip: Weight = 0.0
+    schedules: dict[str, tuple[Weight, Count]] = field(default_factory=dict)
     ema: Decay = 0.0
+    ema_images: Weight = 0.0
     flip: bool = False
     condition: str | None = None
     sync_norm: bool = False
@@ -98,8 +109,8 @@ class TrainConfig:
 
     def check(self, groups: Sequence[str]) -> None:
         """Raise UserError where a value is out of range or names a group that is not there."""
-        check_ranges(self)
         checked_seed(self.seed)
+        check_ranges(self)
         if self.lr_final == 0 and self.fall < self.steps:
             raise UserError(
                 f"--lr-final 0: the learning rates are 0 from step {self.fall} on, so what is left "
@@ -109,14 +120,24 @@ class TrainConfig:
             *most, last = PRECISIONS
             known = f"{', '.join(most)} or {last}"
             raise UserError(f"unknown --precision {self.precision}; it is {known}")
-        for name in ("lr_of", "betas_of"):
-            for group in getattr(self, name):
-                if group not in groups:
-                    flag = flag_of(name)
-                    raise UserError(
-                        f"{flag} names no group {group!r}; they are {', '.join(groups)}. "
-                        f"Where it comes from a recipe, {flag} '{{}}' takes it back"
-                    )
+        for name in ("lr_of", "betas_of", "optimizer_of"):
+            self._check_groups(name, getattr(self, name), groups)
+        rates = [name.partition(".") for name in self.schedules]
+        named = [group for what, dot, group in rates if dot and what in ("lr", "beta2")]
+        self._check_groups("schedules", named, groups)
+        if self.ema and self.ema_images:
+            raise UserError("--ema and --ema-images say the same in two ways; leave one out")
+        if self.graphs and any(what == "beta2" for what, *_ in rates):
+            raise UserError("--graphs true records β2 as it is; leave out its schedule")
+
+    def _check_groups(self, name: str, named: Iterable[str], groups: Sequence[str]) -> None:
+        for group in named:
+            if group not in groups:
+                flag = flag_of(name)
+                raise UserError(
+                    f"{flag} names no group {group!r}; they are {', '.join(groups)}. "
+                    f"Where it comes from a recipe, {flag} '{{}}' takes it back"
+                )
 
     @property
     def fall(self) -> int:
@@ -156,6 +177,7 @@ class Settings:
 
     def check_ranges(self) -> None:
         """Raise UserError where a number is out of the range beside its field."""
+        checked_seed(self.train.seed)
         for part in (self.method_config, self.networks, self.train):
             check_ranges(part)
 

@@ -14,6 +14,7 @@ from idvae import __version__, data, methods
 from idvae.data.conditions import Condition
 from idvae.data.prepared import PreparedSet
 from idvae.errors import UserError
+from idvae.networks import resolved
 from idvae.training import settings
 from idvae.training.run import Run
 from idvae.training.settings import Settings
@@ -83,12 +84,14 @@ def start(
         overwrite: replace a run that is there.
         inputs: files that the options came from; a folder that holds them is not replaced.
     """
+    from idvae.training import frozen
+    from idvae.training.build import data_shape
     from idvae.training.flops import step_macs
-    from idvae.training.loop import Trainer, data_shape
+    from idvae.training.loop import Trainer
 
     condition = Condition.of(prepared, chosen.train.condition)
     shape = data_shape(prepared, condition)
-    chosen = replace(chosen, networks=chosen.networks.resolved(shape))
+    chosen = replace(chosen, networks=resolved(chosen.networks, shape))
     config = {
         "method": chosen.method,
         "data": {
@@ -110,19 +113,21 @@ def start(
     if condition is not None:
         config["condition"] = condition.config()
     trainer = Trainer(Run(out, config), chosen, prepared)
+    frozen.pretrain(trainer.method)
     config["parameters"] = {
         name: sum(p.numel() for p in network.parameters())
         for name, network in trainer.method.named_children()
     }
     config["step_macs"] = step_macs(trainer.method)
-    config["processes"] = trainer.fabric.world_size
+    config["processes"] = trainer.processes.world
     if trainer.is_first:
         trainer.run = Run.create(out, config, overwrite, (prepared.path, *inputs))
+        frozen.store(trainer.method, trainer.run)
         if condition is not None:
             split = prepared.split("train")
             some = np.linspace(0, len(split) - 1, min(CONDITIONS, len(split))).astype(np.int64)
             trainer.run.write_conditions(condition.rows(prepared, split, some))
-    trainer.fabric.barrier()
+    trainer.processes.barrier()
     return trainer
 
 
@@ -158,14 +163,14 @@ def resume(path: Path, changes: Mapping[str, Any], change_processes: bool = Fals
             f"{path} has reached its {chosen.train.steps} steps; pass more with --steps to go on"
         )
     run.config["options"] = chosen.options()
-    run.change_processes(trainer.step, trainer.fabric.world_size)
+    run.change_processes(trainer.step, trainer.processes.world)
     if trainer.is_first:
         run.write_config()
     return trainer
 
 
 def _check_processes(run: Run, trainer: Any) -> None:
-    before, now = run.processes(trainer.newest), trainer.fabric.world_size
+    before, now = run.processes(trainer.saving.newest), trainer.processes.world
     if before != now:
         batch = trainer.config.batch_size
         raise UserError(

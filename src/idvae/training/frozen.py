@@ -1,0 +1,67 @@
+"""Networks that another run trained and this one never moves: stored once, not at each save."""
+
+from collections.abc import Mapping
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from idvae import methods
+from idvae.errors import UserError
+from idvae.io.files import atomic_file
+from idvae.methods.method import Method
+from idvae.training import averaging, checkpoints
+from idvae.training.run import Run
+
+FILE = "frozen.safetensors"
+
+
+def pretrain(method: Method) -> None:
+    """Give a method's frozen networks their weights, from the run that its option names.
+
+    Raises:
+        UserError: no run is named, it has no checkpoint, or no network that fits.
+    """
+    if not method.frozen:
+        return
+    if not method.config.pretrained:
+        raise UserError(f"{method.title} starts from another run: name it with --pretrained RUN")
+    run = Run.open(method.config.pretrained)
+    other = methods.get(run.config["method"])
+    saved = checkpoints.load(run.path / "checkpoints", other.name)
+    for own, theirs in method.frozen.items():
+        if saved.average is not None and theirs in other.averaged:
+            found = averaging.of_network(other, theirs, saved.average)
+        else:
+            found = _within(theirs, saved.model)
+        if not found:
+            raise UserError(f"{run.path} has no network {theirs!r}, which {method.title} needs")
+        network = getattr(method, own)
+        dtype = next(network.parameters()).dtype
+        found = {key: v.to(dtype) if v.is_floating_point() else v for key, v in found.items()}
+        checkpoints.load_weights(network, found, run.path)
+
+
+def store(method: Method, run: Run) -> None:
+    """Write them to the run's folder."""
+    if method.frozen:
+        own = checkpoints.trained(method)
+        state = {k: v for k, v in method.state_dict().items() if k not in own}
+        with atomic_file(run.path / FILE) as temporary:
+            save_file(checkpoints.on_cpu(state), temporary)
+
+
+def load(method: Method, run: Run) -> None:
+    """Read what `store` wrote.
+
+    Raises:
+        UserError: it is gone or damaged, or does not fit.
+    """
+    if method.frozen:
+        found = checkpoints.read_tensors(run.path / FILE)
+        for name in method.frozen:
+            checkpoints.load_weights(getattr(method, name), _within(name, found), run.path / FILE)
+
+
+def _within(network: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    prefix = f"{network}."
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
