@@ -55,7 +55,7 @@ def assert_same(one, other):
             assert torch.equal(a[name], b[name]), name
 
 
-MOMENTS = ["update:1", "update:50", "write:5", "write:9", "rename:2"]
+MOMENTS = ["update:1", "update:50", "write:5", "write:9", "rename:3"]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
