@@ -2,6 +2,7 @@
 
 import pytest
 
+from idvae.errors import UserError
 from idvae.report.rows import Entry, rows_of
 from idvae.report.training import Training, images, remarks, training_of, with_unit
 from report.made import entry, scored
@@ -42,6 +43,17 @@ def test_each_step_counts_by_the_processes_that_made_it(tmp_path):
     assert made.run.config["processes_until"] == {60: 1, 80: 4}
     assert images(made.run, 0, 100) == (60 + 4 * 20 + 2 * 20) * 10
     assert images(made.run, 70, 90) == (4 * 10 + 2 * 10) * 10
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"processes": 0}, {"processes": "2"}, {"processes_until": [1]}, {"processes_until": {"a": 2}}],
+)
+def test_processes_that_no_training_notes_are_told(wrong, tmp_path):
+    made = entry(tmp_path / "r")
+    made.run.config.update(wrong)
+    with pytest.raises(UserError, match=r"config\.yaml is damaged: processes"):
+        rows_of([made])
 
 
 def test_runs_of_other_processes_are_not_seeds_of_one_row(tmp_path):

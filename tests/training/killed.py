@@ -2,7 +2,7 @@
 
 MOMENT is `update:N` (before the Nth update: in the middle of a step), `write:N` (after the Nth
 file of checkpoints is written, before its folder is whole), or `rename:N` (just before the Nth
-checkpoint gets its name).
+folder gets its name: the run first, then each checkpoint).
 """
 
 import os

@@ -119,12 +119,10 @@ def _made(run: Run) -> dict[str, Any]:
     return {**kept, "data": run.config["data"].get("checksum")}
 
 
-def _processes(run: Run) -> int | str:
-    """By how many processes a run was trained: each takes a batch."""
-    earlier = run.config.get("processes_until") or {}
-    now = run.config.get("processes", 1)
-    told = ", ".join([*(f"{n} until step {last}" for last, n in sorted(earlier.items())), f"{now}"])
-    return told if earlier else now
+def _processes(run: Run) -> str:
+    """By how many processes a run was trained, each with a batch of its own."""
+    *earlier, (_, now) = run.processes_until()
+    return ", ".join([*(f"{n} until step {last}" for last, n in earlier), f"{now}"])
 
 
 def _check_data(entries: Sequence[Entry], ignore: Sequence[str]) -> None:

@@ -69,8 +69,7 @@ def minutes(run: Run) -> float | None:
 
 def images(run: Run, first: int, last: int) -> int:
     """Images that all processes were trained on in the steps after `first` up to `last`."""
-    changes = [step for step in run.config.get("processes_until", {}) if first < step < last]
-    edges = [first, *sorted(changes), last]
+    edges = [first, *(step for step, _ in run.processes_until() if first < step < last), last]
     by_all = sum((b - a) * run.processes(b) for a, b in pairwise(edges))
     return by_all * run.config["options"]["batch_size"]
 

@@ -11,6 +11,7 @@ Read without torch: reports are made from these files alone.
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -138,16 +139,26 @@ class Run:
 
     def processes(self, step: int) -> int:
         """How many processes made a step together; 1 where an older version did not note it."""
-        for last, count in sorted(self.config.get("processes_until", {}).items()):
-            if step <= last:
-                return count
-        return self.config.get("processes", 1)
+        return next(count for last, count in self.processes_until() if step <= last)
+
+    def processes_until(self) -> list[tuple[float, int]]:
+        """Last steps and the processes that made all up to them; the last of them is infinite.
+
+        Raises:
+            UserError: config.yaml holds what no training writes there.
+        """
+        now, earlier = self.config.get("processes", 1), self.config.get("processes_until", {})
+        numbers = [now, *earlier, *earlier.values()] if isinstance(earlier, dict) else [None]
+        if not all(type(number) is int and 0 < number < 2**31 for number in numbers):
+            file = self.path / "config.yaml"
+            raise UserError(f"{file} is damaged: processes or processes_until is no count")
+        return [*sorted(earlier.items()), (math.inf, now)]
 
     def change_processes(self, step: int, count: int) -> None:
         """Note that the steps after `step` are made by `count` processes."""
         before = self.processes(step)
         if before != count:
-            until = {k: v for k, v in self.config.get("processes_until", {}).items() if k < step}
+            until = {last: n for last, n in self.processes_until() if last < step}
             self.config["processes_until"] = {**until, step: before} if step else until
         self.config["processes"] = count
 
