@@ -33,13 +33,23 @@ def assert_equal(seen, expected):
 
 def still_gradients(method, step):
     """Group → gradients of its last update, in a step of `method` that moves nothing."""
-    found = {}
+    still = Still(method)
+    method.step(step.x, step.y, still, **step.noise)
+    return still.found
 
-    def update(group, loss, retain=False):
-        found[group] = gradients(method, loss, method.groups[group])
 
-    method.step(step.x, step.y, update, **step.noise)
-    return found
+class Still:
+    """An update that keeps the gradients and moves nothing."""
+
+    def __init__(self, method):
+        self.method, self.found = method, {}
+
+    def __call__(self, group, loss, retain=False):
+        self.found[group] = gradients(self.method, loss, self.method.groups[group])
+
+    def together(self, losses):
+        for group, loss in losses.items():
+            self(group, loss)
 
 
 def normal_code(mu, logvar, eps):

@@ -46,22 +46,47 @@ def run_step(name, shape=None, preset=None, seed=0, batch=6, **options) -> Step:
     if shape.condition:
         y = torch.eye(shape.condition, dtype=torch.float64)[torch.arange(batch) % shape.condition]
     noise = {n: t.double() for n, t in method.draw_noise(batch, generator).items()}
-    seen = []
+    recorder = Recorder(method)
+    method.step(x, y, recorder, **noise)
+    return Step(method, x, y, noise, recorder.seen)
 
-    def update(group, loss, retain=False):
-        parameters = {
-            n: p for n, p in method.named_parameters() if n.split(".")[0] in method.groups[group]
-        }
-        gradients = torch.autograd.grad(loss, list(parameters.values()), retain_graph=retain)
-        before = clone(method)
-        with torch.no_grad():
-            for p, g in zip(parameters.values(), gradients, strict=True):
-                p.sub_(0.05 * g.sign())
-        named = dict(zip(parameters, gradients, strict=True))
-        seen.append(Seen(group, before, named, clone(method)))
 
-    method.step(x, y, update, **noise)
-    return Step(method, x, y, noise, seen)
+class Recorder:
+    """An update that moves parameters by the signs of their gradients, and keeps what it saw."""
+
+    def __init__(self, method):
+        self.method, self.seen = method, []
+
+    def __call__(self, group, loss, retain=False):
+        before = clone(self.method)
+        gradients = self.differentiate(group, loss, retain)
+        move(self.method, gradients)
+        self.seen.append(Seen(group, before, gradients, clone(self.method)))
+
+    def together(self, losses):
+        """Each is seen as if it alone had moved: all gradients are of the same state."""
+        before = clone(self.method)
+        found = {group: self.differentiate(group, loss, True) for group, loss in losses.items()}
+        for group, gradients in found.items():
+            alone = clone(before)
+            move(alone, gradients)
+            self.seen.append(Seen(group, before, gradients, alone))
+            move(self.method, gradients)
+
+    def differentiate(self, group, loss, retain):
+        """Name → gradient of a group's parameters."""
+        networks = self.method.groups[group]
+        named = {n: p for n, p in self.method.named_parameters() if n.split(".")[0] in networks}
+        found = torch.autograd.grad(loss, list(named.values()), retain_graph=retain)
+        return dict(zip(named, found, strict=True))
+
+
+@torch.no_grad()
+def move(method, gradients):
+    """By the sign of each gradient, far enough to be noticed."""
+    for name, parameter in method.named_parameters():
+        if name in gradients:
+            parameter.sub_(0.05 * gradients[name].sign())
 
 
 def clone(method):

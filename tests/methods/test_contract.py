@@ -52,6 +52,8 @@ def test_nothing_moves_between_updates(name, options):
     """A method changes parameters through `update` alone."""
     step = run_step(name, **options)
     for earlier, later in zip(step.seen, step.seen[1:], strict=False):
+        if earlier.before is later.before:  # made together: each is seen as if it alone had moved
+            continue
         for p, q in zip(earlier.after.parameters(), later.before.parameters(), strict=True):
             assert torch.equal(p, q)
 

@@ -109,6 +109,21 @@ def test_what_a_recording_needs_changes_a_step_by_rounding_alone(digits, tmp_pat
             assert row[key] == pytest.approx(other[key], rel=1e-3), (row["step"], key)
 
 
+class Backward:
+    """An update that differentiates, and notes which groups it was asked for."""
+
+    def __init__(self, method):
+        self.method, self.groups = method, []
+
+    def __call__(self, group, loss, retain=False):
+        loss.backward(inputs=self.method.group_parameters(group), retain_graph=retain)
+        self.groups.append(group)
+
+    def together(self, losses):
+        for group, loss in losses.items():
+            self(group, loss, retain=True)
+
+
 @pytest.mark.parametrize(("name", "options"), variants())
 @pytest.mark.parametrize("condition", [0, 3])
 def test_no_method_looks_at_a_number_in_its_step(name, options, condition):
@@ -117,16 +132,11 @@ def test_no_method_looks_at_a_number_in_its_step(name, options, condition):
     method = cls(nets, cls.Config(**options)).train()
     noise = method.draw_noise(8, torch.Generator())
     method.to("meta")  # tensors without numbers: to ask one for its number is an error
-    updates = []
-
-    def update(group, loss, retain=False):
-        loss.backward(inputs=method.group_parameters(group), retain_graph=retain)
-        updates.append(group)
-
+    update = Backward(method)
     x = torch.empty(nets.shape.batch(8), device="meta")
     y = torch.empty(8, condition, device="meta") if condition else None
     method.step(x, y, update, **{n: t.to("meta") for n, t in noise.items()})
-    assert set(updates) == set(method.groups)
+    assert set(update.groups) == set(method.groups)
     assert not method.data_dependent
 
 

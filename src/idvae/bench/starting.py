@@ -12,7 +12,7 @@ from idvae.bench.images import make_set
 from idvae.bench.rounds import Figure, figure, rounds
 from idvae.errors import UserError
 
-PYTHON, TORCH = "python starts", "torch and Fabric are imported"
+PYTHON, TORCH = "python starts", "torch is imported"
 HELP, FIRST = "idvae --help", "idvae train reaches its first step"
 
 
@@ -24,7 +24,7 @@ def measure(repeats: int, announce: Callable[[str], None]) -> list[Figure]:
             HELP: lambda: seconds("-m", "idvae", "--help"),
             PYTHON: lambda: seconds("-c", "pass"),
             FIRST: lambda: first_step(images.path, Path(place) / "run"),
-            TORCH: lambda: seconds("-c", "import torch, lightning_fabric"),
+            TORCH: lambda: seconds("-c", "import torch"),
         }
         found = rounds(running, repeats, announce)
     return [

@@ -62,8 +62,7 @@ class VAEGAN(Method):
     def step(self, x: Tensor, y: Tensor | None, update: Update, *, eps: Tensor, z: Tensor) -> None:
         """Algorithm 1, for z' = `z` and z = μ + σ·`eps`.
 
-        All three gradients are of one forward pass. This order lets each loss be differentiated
-        after the updates before it: none of them moved a network that the later ones go through.
+        All three gradients are of one forward pass, and only then anything moves.
         """
         with statistics_of("real", "posterior"):
             mu, logvar = self.enc(self.trunk(x, y))
@@ -77,11 +76,12 @@ class VAEGAN(Method):
         gan = losses.gan(*logits[1:])
         self.log(prior=prior, llike=llike, gan=gan)
         move_dec, move_dis = self.moves(*logits)
-        update("enc", self.config.beta * prior + h[0].numel() * llike, retain=True)
+        found = {"enc": self.config.beta * prior + h[0].numel() * llike}
         if move_dec:
-            update("dec", self.config.gamma * llike + gan, retain=True)
+            found["dec"] = self.config.gamma * llike + gan
         if move_dis:
-            update("dis", losses.dis(*logits))
+            found["dis"] = losses.dis(*logits)
+        update.together(found)
 
     def moves(self, logit_x: Tensor, logit_gen: Tensor, logit_rec: Tensor) -> tuple[bool, bool]:
         """Whether the decoder, and whether the discriminator, is moved in this step."""
