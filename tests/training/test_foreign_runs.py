@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from idvae import data, load
 from idvae.errors import UserError
 from idvae.networks import DataShape
-from idvae.training import checkpoints, loop, memory, settings, start
+from idvae.training import build, checkpoints, memory, settings, start
 from idvae.training.run import Run
 
 
@@ -110,7 +110,7 @@ def test_a_config_that_is_not_its_checkpoints_allocates_nothing(
 def test_an_average_that_is_not_the_configs_allocates_nothing(run, nothing_is_read_or_built):
     change(run, "options", "width", to=5)
     config = settings.of_run("idvae", Run.open(run).config["options"])
-    weights = loop.build_method(config, DataShape(16, 1, 10), 0).state_dict()
+    weights = build.build_method(config, DataShape(16, 1, 10), 0).state_dict()
     save_file(dict(weights), run / "checkpoints/00000002/model.safetensors")
     refuse(run, "does not fit the networks of its config.yaml")
 
@@ -239,9 +239,9 @@ def test_this_machine_has_some_memory():
 def test_a_planned_method_is_the_one_that_is_built():
     chosen, shape = settings.from_mapping("alpha-gan", {"width": 4}), DataShape(16, 1)
     before = torch.random.get_rng_state()
-    planned = loop.planned_method(chosen, shape)
+    planned = build.planned_method(chosen, shape)
     assert torch.equal(before, torch.random.get_rng_state())
-    built = loop.build_method(chosen, shape, 0)
+    built = build.build_method(chosen, shape, 0)
     assert planned.groups == built.groups
     assert all(t.is_meta for t in planned.state_dict().values())
     assert {n: (t.shape, t.dtype) for n, t in planned.state_dict().items()} == {

@@ -1,14 +1,18 @@
 """From settings and data to a method with its initial weights."""
 
+from functools import partial
+
 import torch
 
 from idvae import methods
 from idvae.data.conditions import Condition
 from idvae.data.prepared import PreparedSet
 from idvae.methods.method import Method
-from idvae.networks import DataShape, Networks
+from idvae.networks import DataShape, Networks, normalise_across
 from idvae.seeds import checked_seed
 from idvae.training import batches
+from idvae.training.distributed import Processes, all_reduce
+from idvae.training.memory import check_training
 from idvae.training.settings import Settings
 
 
@@ -24,6 +28,27 @@ def planned_method(settings: Settings, shape: DataShape) -> Method:
         return methods.get(settings.method)(
             Networks(shape, settings.networks), settings.method_config
         )
+
+
+def placed_method(
+    settings: Settings, shape: DataShape, processes: Processes, dtype: torch.dtype
+) -> Method:
+    """The method on the device where it trains, once its options and its size were found to fit.
+
+    Raises:
+        UserError: options out of range, or networks that do not fit the data or the memory.
+    """
+    config = settings.train
+    planned = planned_method(settings, shape)
+    config.check(tuple(planned.groups))
+    check_training(planned, config, processes.device)
+    method = build_method(settings, shape, config.seed)
+    method.to(processes.device, dtype, memory_format=torch.channels_last)
+    if processes.world > 1:
+        method.mean_of_all = partial(all_reduce, how="mean")
+        if config.sync_norm:
+            normalise_across(method)
+    return method
 
 
 def build_method(settings: Settings, shape: DataShape, seed: int) -> Method:

@@ -2,20 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from functools import partial
 
-from torch import Tensor, channels_last, float32, float64
+from torch import Tensor, float32, float64
 
 from idvae.data.conditions import Condition
 from idvae.data.prepared import PreparedSet
-from idvae.networks import normalise_across
 from idvae.training import batches
 from idvae.training.averaging import Averages
-from idvae.training.build import build_method, data_shape, planned_method
+from idvae.training.build import data_shape, placed_method
 from idvae.training.cuda_graphs import recorded
-from idvae.training.distributed import all_reduce, autocast, join_processes, lost_process_told
+from idvae.training.distributed import autocast, join_processes, lost_process_told
 from idvae.training.inputs import Inputs
-from idvae.training.memory import check_training
 from idvae.training.metrics import Log, Means, check_finite
 from idvae.training.run import Run
 from idvae.training.saving import Saving
@@ -46,16 +43,9 @@ class Trainer:
         self.processes = here = join_processes(config.device, config.precision, config.threads)
         self.dtype = float64 if config.precision == "64" else float32
         condition = Condition.of(data, config.condition)
-        shape = data_shape(data, condition)
-        planned = planned_method(settings, shape)
-        config.check(tuple(planned.groups))
-        check_training(planned, config, here.device)
-        self.method = method = build_method(settings, shape, config.seed)
-        method.to(here.device, self.dtype, memory_format=channels_last)
-        if here.world > 1:
-            method.mean_of_all = partial(all_reduce, how="mean")
-            if config.sync_norm:
-                normalise_across(method)
+        self.method = method = placed_method(
+            settings, data_shape(data, condition), here, self.dtype
+        )
         self.means = Means()
         self.updates = Updates(method, config, here, self.means)
         self.averages = Averages.of(method, config, here)
