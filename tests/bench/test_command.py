@@ -6,6 +6,7 @@ import json
 import pytest
 
 from idvae.bench.processes import images_per_second
+from idvae.bench.training import LAYERS, MACHINE
 from idvae.cli import main
 
 TINY = ["--size", "16", "--width", "4", "--batch", "8", "--threads", "1", "--repeats", "1"]
@@ -23,11 +24,15 @@ def test_train_against_plain_code_and_the_ceiling(capsys, tmp_path):
     status, printed, _ = run(capsys, "train", *flags)
     assert status == 0
     assert "times plain" in printed
-    assert "times matrix products" in printed
+    assert "times the machine's rate" in printed
+    assert "e9 multiply-adds a second, of " in printed
     saved = json.loads(out.read_text())
     names = [f["name"] for f in saved["figures"]]
     assert names[:2] == ["idvae", "plain"]
     assert all(f["median"] > 0 for f in saved["figures"])
+    shares = [f["ratios"] for f in saved["figures"] if f["of"] in (MACHINE, LAYERS)]
+    assert len(shares) == 2
+    assert all(ratio <= 1 for ratios in shares for ratio in ratios)
     status, _, error = run(capsys, "train", *flags)
     assert status == 2
     assert error.count("\n") == 1
@@ -50,8 +55,9 @@ def test_without_pythae_it_says_what_to_install(capsys):
     assert "idvae[bench]" in error
 
 
-def test_data(capsys):
-    status, printed, _ = run(capsys, "data", *TINY, "-n", "64")
+@pytest.mark.parametrize("flag", ["-n", "--n"])
+def test_data(flag, capsys):
+    status, printed, _ = run(capsys, "data", *TINY, flag, "64")
     assert status == 0
     assert "times torch's DataLoader" in printed
     assert "times training" in printed

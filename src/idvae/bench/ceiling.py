@@ -1,19 +1,16 @@
-"""How much work a step of IDVAE needs, and how fast this machine multiplies."""
+"""How much work a step of IDVAE needs, and what its layers take that multiply."""
 
 import copy
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from idvae.bench.machine_rate import Layer, forward_macs, multiply_adds, passes, seconds
 from idvae.bench.plain import PlainIDVAE, plain_layers
+from idvae.devices import autocast
 from idvae.methods import get
 from idvae.networks import DataShape, NetworkConfig, Networks
-
-MATRIX = 1024  # side of the square matrices that give the matrix rate
 
 
 @dataclass(frozen=True)
@@ -70,23 +67,11 @@ def count(shape: DataShape, networks: NetworkConfig, batch: int = 64) -> Work:
     plain_layers(repeating)
     with torch.no_grad():
         forward = [
-            _millions(lambda net=net, data=data: net(data))
+            multiply_adds(lambda net=net, data=data: net(data))
             for net, data in ((method.shared, x), (method.dec, z), (repeating, z))
         ]
-    step = _millions(lambda: method.step(x, None, update, eps=eps, z=z))
-    return Work(*(total / batch for total in (*forward, step, _millions(plain_step))))
-
-
-def _millions(work: Callable[[], object]) -> float:
-    with FlopCounterMode(display=False) as counter:
-        work()
-    return counter.get_total_flops() / 2e6  # torch counts a multiply-add as two
-
-
-def matrix_rate(device: torch.device, seconds: float = 0.3) -> float:
-    """Multiply-adds a second, in millions, of float32 matrix products of side 1024: the ceiling."""
-    a = torch.randn(MATRIX, MATRIX, device=device)
-    return MATRIX**3 / 1e6 / _seconds(lambda: a @ a, device, seconds)
+    step = multiply_adds(lambda: method.step(x, None, update, eps=eps, z=z))
+    return Work(*(total / batch for total in (*forward, step, multiply_adds(plain_step))))
 
 
 class Convolutions:
@@ -97,13 +82,19 @@ class Convolutions:
         networks: preset and sizes.
         batch: images in a batch.
         device: where they run, channels last.
+        precision: as of a training.
     """
 
     def __init__(
-        self, shape: DataShape, networks: NetworkConfig, batch: int, device: torch.device
+        self,
+        shape: DataShape,
+        networks: NetworkConfig,
+        batch: int,
+        device: torch.device,
+        precision: str = "32",
     ) -> None:
         nets = Networks(shape, networks)
-        self.device = device
+        self.device, self.precision = device, precision
         x = torch.zeros(shape.batch(batch), device=device)
         z = torch.zeros(batch, nets.z_dim, device=device)
         self.trunk, self.decoder = (
@@ -114,16 +105,25 @@ class Convolutions:
     def step_seconds(self) -> float:
         """A step's time at the rate of these layers alone: 17/3 of the trunk's forward, backward
         to the input and to the weights, and 8/3 of the decoder's."""
-        trunk, decoder = (
-            _seconds(lambda layers=layers: _passes(layers), self.device, 0.3)
-            for layers in (self.trunk, self.decoder)
-        )
+        with autocast(self.device, self.precision):
+            trunk, decoder = (
+                seconds(lambda layers=layers: passes(layers), self.device, 0.3)
+                for layers in (self.trunk, self.decoder)
+            )
         return 17 / 3 * trunk + 8 / 3 * decoder
 
+    def largest(self, n: int = 2) -> list[Layer]:
+        """The n convolutions of trunk and of decoder that multiply most."""
+        found = []
+        for layers in (self.trunk, self.decoder):
+            images = [layer for layer in layers if layer[1].dim() == 4]
+            found += sorted(images, key=lambda one: -forward_macs(one[0], one[1]))[:n]
+        return found
 
-def _layers(network: nn.Module, data: Tensor) -> list[tuple[nn.Module, Tensor, Tensor]]:
+
+def _layers(network: nn.Module, data: Tensor) -> list[Layer]:
     """Each layer that multiplies, its input and a gradient of its output."""
-    found: list[tuple[nn.Module, Tensor, Tensor]] = []
+    found: list[Layer] = []
 
     def note(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
         x = torch.randn_like(inputs[0]).requires_grad_()
@@ -136,26 +136,3 @@ def _layers(network: nn.Module, data: Tensor) -> list[tuple[nn.Module, Tensor, T
     for hook in hooks:
         hook.remove()
     return found
-
-
-def _passes(layers: list[tuple[nn.Module, Tensor, Tensor]]) -> None:
-    for layer, x, gradient in layers:
-        torch.autograd.grad(layer(x), [x, layer.weight], gradient)
-
-
-def _seconds(work: Callable[[], object], device: torch.device, at_least: float) -> float:
-    """Seconds of one call, over as many calls as take `at_least` seconds."""
-    work()
-    _wait(device)
-    calls, began = 0, time.perf_counter()
-    while calls == 0 or time.perf_counter() - began < at_least:
-        for _ in range(3):
-            work()
-            calls += 1
-        _wait(device)
-    return (time.perf_counter() - began) / calls
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

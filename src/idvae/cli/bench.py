@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from idvae.bench.rounds import Figure
 
 WHAT = {
-    "train": "images a second of training, beside plain code, pythae and the matrix rate",
+    "train": "images a second of training, beside plain code, pythae and the machine's rate",
     "evaluate": "a battery of experts, beside their bare forward passes",
     "data": "batches gathered, beside torch's DataLoader and beside training",
     "start": "seconds until the command line answers, and until the first training step",
