@@ -193,6 +193,25 @@ def test_a_mistake_is_told_in_one_line(case, here, capsys):
     refuse(capsys, *CASES[case])
 
 
+COUNTS = {
+    "sample": ["sample", "run", "--out", "a.png"],
+    "reconstruct": ["reconstruct", "run", "--out", "a.png"],
+    "edit": ["edit", "run", "--out", "a.png"],
+    "interpolate": ["interpolate", "run", "--out", "a.png"],
+    "judge": ["judge", "run"],
+    "evaluate": ["evaluate", "run"],
+    "data prepare": ["data", "prepare", "avatars"],
+    "bench evaluate": ["bench", "evaluate"],
+    "bench data": ["bench", "data"],
+}
+
+
+@pytest.mark.parametrize("command", COUNTS)
+@pytest.mark.parametrize("flag", ["-n", "--n"])
+def test_a_count_is_asked_for_in_two_ways_everywhere(command, flag, here, capsys):
+    refuse(capsys, [*COUNTS[command], flag, "0"], "n 0 is out of range")
+
+
 def checkpoint_file(name):
     return next(Path("run/checkpoints").glob("*")) / name
 
