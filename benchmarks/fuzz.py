@@ -13,6 +13,7 @@ A new target is a function of bytes and files that it takes, in the table `TARGE
 
 import argparse
 import collections
+import copy
 import functools
 import gzip
 import io
@@ -31,16 +32,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
+from safetensors.torch import save
 
 from idvae.data.attributes import read_attributes
 from idvae.data.cifar_batch import read_batch
+from idvae.data.conditions import Condition
 from idvae.data.folder import read_image
 from idvae.data.idx import read_idx
 from idvae.data.image_files import read_rgb
 from idvae.errors import UserError
 from idvae.evaluate.metrics.statistics import Statistics
 from idvae.evaluate.sources.images import open_images
+from idvae.io import strict_yaml
+from idvae.networks import DataShape
+from idvae.report.training import minutes
+from idvae.sweep.jobs import Plan
+from idvae.training import checkpoints, settings
+from idvae.training.build import build_method, planned_method, shape_of_run
+from idvae.training.run import Run
 
 SLOWEST = 10.0  # seconds that one input may take
 LONGEST = 1000  # characters of a message
@@ -77,6 +88,7 @@ def _scratch() -> tempfile.TemporaryDirectory:
 def stored(data: bytes, name: str) -> Path:
     """The bytes as a file, for readers of paths; the next call of the name writes over it."""
     path = Path(_scratch().name) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
 
@@ -217,6 +229,118 @@ PICTURES = {
     "ppm": "PPM",
 }  # fmt: skip
 
+
+# ------------------------------------------------------------ what a run folder of others holds
+
+CONDITION = {"kind": "attributes", "names": ["Hat", "Smile", "Glasses"], "groups": [["Hat"]]}
+TINY = {"width": 2, "z_dim": 2, "batch_size": 4, "steps": 9}
+
+
+def _config(method: str, size: int = 16, condition: dict[str, Any] | None = None) -> dict[str, Any]:
+    wide = len(condition["names"]) if condition else 0
+    shape = {"size": size, "channels": 1 if size else 2, "condition": wide}
+    config = {
+        "format": 1,
+        "method": method,
+        "data": {
+            "name": "faces-16",
+            "path": "/data/faces-16",
+            "source": "folder",
+            "kind": "images" if size else "points",
+            "shape": shape,
+            "checksum": "0123456789abcdef",
+        },
+        "options": settings.from_mapping(method, TINY).options(),
+        "parameters": {"dec": 123},
+        "step_macs": 456,
+    }
+    return config | ({"condition": condition} if condition else {})
+
+
+def _configs() -> list[bytes]:
+    configs = (_config("vae"), _config("idvae", 32, CONDITION), _config("alpha-gan", 0))
+    return [strict_yaml.dump(config).encode() for config in configs]
+
+
+def _open_run(data: bytes) -> object:
+    """All that is done with a config.yaml before its checkpoint is read."""
+    run = Run.open(stored(data, "run/config.yaml").parent)
+    chosen = settings.of_run(run.config["method"], run.config["options"])
+    Condition.from_config(run.config.get("condition"))
+    run.processes(3)
+    run.write_config()
+    return planned_method(chosen, shape_of_run(run))
+
+
+def _metrics(data: bytes) -> object:
+    run = Run(stored(data, "run/metrics.jsonl").parent, {"options": {"batch_size": 4}})
+    run.rewind_metrics(10)
+    return minutes(run)
+
+
+def _conditions(data: bytes) -> np.ndarray:
+    return Run(stored(data, "run/conditions.npy").parent, {"condition": CONDITION}).conditions()
+
+
+def _npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+@functools.cache
+def _network() -> torch.nn.Module:
+    return build_method(settings.from_mapping("vae", {"width": 2, "z_dim": 2}), DataShape(0, 2), 0)
+
+
+def _checkpoint(data: bytes, name: str) -> object:
+    """A checkpoint in which one file is of others, read as going on reads it."""
+    parts = {
+        "state.json": b'{"format": 1, "step": 2, "method": "vae"}',
+        "model.safetensors": save(_network().state_dict()),
+        "optimizers.safetensors": save({}),
+    }
+    for part, own in parts.items():
+        stored(data if part == name else own, f"checkpoints/00000002/{part}")
+    folder = stored(b"", "checkpoints/.note").parent
+    checkpoints.is_whole(folder / "00000002")
+    found = checkpoints.load(folder, "vae", like=_network())
+    checkpoints.load_method(copy.deepcopy(_network()), found.model, folder)
+    adam = torch.optim.Adam(_network().parameters())
+    return checkpoints.load_optimizer_state({"vae": adam}, found.optimizers, folder)
+
+
+def _moments() -> list[bytes]:
+    network = copy.deepcopy(_network())
+    adam = torch.optim.Adam(network.parameters())
+    for parameter in network.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    adam.step()
+    return [save(checkpoints.optimizer_state({"vae": adam}))]
+
+
+def _plan(data: bytes) -> object:
+    plan = Plan.read(stored(data, "plan.yaml"))
+    return [settings.from_mapping(name, plan.options_of(name)) for name in plan.methods]
+
+
+def _plans() -> list[bytes]:
+    files = (Path(__file__).parent.parent / "results").rglob("plan*.yaml")
+    return [
+        b"methods: [idvae, vae]\ndata: [a]\nseeds: [0, 1]\nconfig: fair\noptions: {steps: 9}\n",
+        b"methods: {idvae: {lambda: 3}, gan: }\ndata: [a, b]\nevaluate: {experts: lite0, n: 9}\n",
+        *(file.read_bytes() for file in sorted(files)),
+    ]
+
+
+YAML = (b"&a ", b"*a", b"<<: ", b"!!python/name:os.system ", b"!!binary ", b"!!set ", b"null",
+        b"- ", b": ", b"? ", b"|\n", b">\n", b"{", b"}", b"~", b"..", b"config: ", b"/", b"1:30",
+        b".inf", b"0x", b"%YAML 9", b"---\n", b"...\n", b"true")  # fmt: skip
+JSON = (b"NaN", b"-Infinity", b"1e400", b"null", b"true", b"{}", b"[[", b'"step"', b"\\ud800", b":")
+HEADER = (b'"F64"', b'"I8"', b'"F8_E5M2"', b"[0]", b"[]", b'"shape"', b'"data_offsets"', b'"dtype"',
+          b"__metadata__", b'":{')  # fmt: skip
+
+
 TARGETS: dict[str, Target] = {
     "idx": Target(lambda data: read_idx(stored(data, "x-idx3-ubyte"), 3), _idx),
     "idx.gz": Target(
@@ -274,6 +398,36 @@ TARGETS: dict[str, Target] = {
             b"'<c16'",
             b"\xff\xff\xff\xff\xff\xff\xef\x7f",
         ),
+    ),
+    "config.yaml": Target(_open_run, _configs, YAML),
+    "options.yaml": Target(
+        lambda data: settings.from_flags("idvae", ["--config", str(stored(data, "o.yaml"))]),
+        lambda: [strict_yaml.dump(settings.from_mapping("idvae", TINY).options()).encode()],
+        YAML,
+    ),
+    "plan.yaml": Target(_plan, _plans, YAML),
+    "metrics.jsonl": Target(
+        _metrics,
+        lambda: [b'{"step": 5, "loss": 0.5, "images_per_s": 3.0}\n{"step": 9, "loss": 1}\n'],
+        JSON,
+    ),
+    "conditions.npy": Target(
+        _conditions,
+        lambda: [_npy(np.ones((5, 3), np.int8)), _npy(np.zeros((1, 3), np.int8))],
+        (b"'|i1'", b"'|O'", b"(5, 3)", b"True", b"\x02\x00"),
+    ),
+    "state.json": Target(
+        functools.partial(_checkpoint, name="state.json"),
+        lambda: [b'{"format": 1, "step": 2, "method": "vae"}'],
+        JSON,
+    ),
+    "weights": Target(
+        functools.partial(_checkpoint, name="model.safetensors"),
+        lambda: [save(_network().state_dict())],
+        HEADER,
+    ),
+    "moments": Target(
+        functools.partial(_checkpoint, name="optimizers.safetensors"), _moments, HEADER
     ),
     **{
         ending: Target(

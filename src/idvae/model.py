@@ -12,10 +12,9 @@ from torch import Tensor
 from idvae.data.conditions import Condition
 from idvae.data.pixels import to_float, to_uint8
 from idvae.errors import UserError
-from idvae.networks import DataShape
 from idvae.seeds import checked_seed
 from idvae.training import averaging, batches, checkpoints, frozen, memory, settings
-from idvae.training.build import build_method, planned_method
+from idvae.training.build import build_method, planned_method, shape_of_run
 from idvae.training.distributed import torch_device
 from idvae.training.run import Run
 
@@ -36,11 +35,8 @@ class Model:
     def __init__(self, run: Run, step: int | None = None, device: str = "cpu") -> None:
         self.run = run
         self.device = torch_device(device)
-        data, options = run.config["data"], run.config["options"]
-        self.settings = settings.of_run(run.config["method"], options)
-        if data.get("shape") is None:
-            raise UserError(f"{run.path / 'config.yaml'} is damaged: it lacks data.shape")
-        self.shape = DataShape(**data["shape"])
+        self.settings = settings.of_run(run.config["method"], run.config["options"])
+        self.shape = shape_of_run(run)
         self.condition = Condition.from_config(run.config.get("condition"))
         self._conditions = run.conditions() if self.condition else None
         # Shapes first: what a config.yaml asks for is allocated once its checkpoint has it.

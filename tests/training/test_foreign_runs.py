@@ -7,12 +7,17 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from idvae import data, load
+from idvae.data.conditions import Condition
 from idvae.errors import UserError
 from idvae.networks import DataShape
-from idvae.training import build, checkpoints, memory, settings, start
+from idvae.report.training import macs, minutes
+from idvae.training import build, checkpoints, memory, run_config, settings, start
 from idvae.training.run import Run
 
 
@@ -83,6 +88,56 @@ def refuse(run, words):
 def test_a_config_of_what_no_run_is_is_refused(run, place, to, words):
     change(run, *place, to=to)
     refuse(run, words)
+
+
+PLAIN = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
+    | st.sampled_from([-1, 0, 1, 2**63, 10**400, "", "..", "/", "mlp", "vae", [], {}, [[]]])
+)  # fmt: skip
+ANYTHING = st.recursive(
+    PLAIN,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=5,
+)
+
+
+def places(values, before=()):
+    """Every place in a mapping, and one that is not there in each of its mappings."""
+    found = [(*before, "more")]
+    for key, value in values.items():
+        found.append((*before, key))
+        if isinstance(value, dict):
+            found += places(value, (*before, key))
+    return found
+
+
+@settings_of_hypothesis(deadline=None, max_examples=150)
+@given(choices=st.data())
+def test_anything_at_any_place_is_taken_or_told(trained, choices):
+    """All that is done with a config.yaml before its checkpoint is read."""
+    config = yaml.safe_load((trained / "config.yaml").read_text())
+    place = choices.draw(st.sampled_from(places(config)))
+    inner = config
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = choices.draw(ANYTHING)
+    told = ""
+    try:
+        run_config.check(config, trained)
+        run = Run(trained, config)
+        chosen = settings.of_run(config["method"], config["options"])
+        assert build.planned_method(chosen, build.shape_of_run(run)).z_dim > 0
+        Condition.from_config(config.get("condition"))
+        minutes(run)
+        macs(run)
+    except UserError as error:
+        told = str(error)
+    assert told == "" or (told.isprintable() and len(told) < 1000)
+
+
+def test_a_shape_may_say_more_than_this_version_knows(run):
+    change(run, "data", "shape", "depth", to=3)
+    assert load(run).shape == DataShape(16, 1, 10)
 
 
 def test_what_we_write_is_taken(trained):

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from idvae.bench.machine_rate import Layer, forward_macs, multiply_adds, passes, seconds
 from idvae.bench.plain import PlainIDVAE, plain_layers
-from idvae.devices import autocast
 from idvae.methods import get
 from idvae.networks import DataShape, NetworkConfig, Networks
+from idvae.training.distributed import autocast
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ on from its newest checkpoint.
 import fcntl
 import json
 import os
+import reprlib
 import shlex
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from types import NoneType
 from typing import IO, Any
 
 from idvae import methods
@@ -70,13 +72,23 @@ class Plan:
         known = {f.name for f in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise UserError(f"{path}: unknown key {unknown[0]!r}; there are {', '.join(known)}")
-        types = {"methods": (list, dict), "data": list, "seeds": list, "options": dict}
+        types: dict[str, Any] = {
+            "methods": (list, dict),
+            "data": list,
+            "seeds": list,
+            "config": (str, NoneType),
+            "options": dict,
+            "evaluate": (dict, NoneType),
+        }
         for key, wanted in types.items():
             if key in ("methods", "data") and not values.get(key):
                 raise UserError(f"{path}: {key} is missing")
             if key in values and not isinstance(values[key], wanted):
-                raise UserError(f"{path}: {key} cannot be {values[key]!r}")
+                raise UserError(f"{path}: {key} cannot be {reprlib.repr(values[key])}")
         plan = cls(**values)
+        for key, named in (("methods", plan.methods), ("data", plan.data)):
+            if not all(isinstance(name, str) for name in named):
+                raise UserError(f"{path}: {key} are names, not {reprlib.repr(named)}")
         if not plan.seeds:
             raise UserError(f"{path}: seeds are whole numbers from 0, and there is none")
         plan.seeds = [checked_seed(seed, f"{path}: the seed") for seed in plan.seeds]
@@ -90,7 +102,7 @@ class Plan:
         """Those of every run, under those of the method alone."""
         own = self.methods.get(method) or {} if isinstance(self.methods, dict) else {}
         if not isinstance(own, dict):
-            raise UserError(f"methods, {method}: options are a mapping, not {own!r}")
+            raise UserError(f"methods, {method}: options are a mapping, not {reprlib.repr(own)}")
         base = settings.read_config(self.config) if self.config else {}
         return {**base, **self.options, **own}
 

@@ -7,12 +7,14 @@ import torch
 from idvae import methods
 from idvae.data.conditions import Condition
 from idvae.data.prepared import PreparedSet
+from idvae.errors import UserError
 from idvae.methods.method import Method
 from idvae.networks import DataShape, Networks, normalise_across
 from idvae.seeds import checked_seed
 from idvae.training import batches
 from idvae.training.distributed import Processes, all_reduce
 from idvae.training.memory import check_training
+from idvae.training.run import Run
 from idvae.training.settings import Settings
 
 
@@ -20,6 +22,18 @@ def data_shape(data: PreparedSet, condition: Condition | None = None) -> DataSha
     """What the networks need to know of a prepared set, and of what conditions them."""
     size = 0 if data.kind == "points" else data.size
     return DataShape(size, data.channels, condition.width if condition else 0)
+
+
+def shape_of_run(run: Run) -> DataShape:
+    """The same, as a run's config.yaml has it.
+
+    Raises:
+        UserError: it does not say.
+    """
+    shape = run.config["data"].get("shape")
+    if shape is None:
+        raise UserError(f"{run.path / 'config.yaml'} is damaged: it lacks data.shape")
+    return DataShape(shape["size"], shape["channels"], shape.get("condition") or 0)
 
 
 def planned_method(settings: Settings, shape: DataShape) -> Method:
