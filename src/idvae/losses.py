@@ -51,13 +51,13 @@ def vae(x: Tensor, x_rec: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     return recons(x, x_rec) + prior(mu, logvar)
 
 
-def log_real(logit: Tensor) -> Tensor:
-    """log Dis, mean over the batch, from the logit D of shape (B,)."""
+def mean_log_dis(logit: Tensor) -> Tensor:
+    """Mean of log Dis over the batch, from the logit D of shape (B,)."""
     return -F.softplus(-_wide(logit)).mean()
 
 
-def log_fake(logit: Tensor) -> Tensor:
-    """log(1 − Dis), mean over the batch, from the logit D of shape (B,)."""
+def mean_log_one_minus_dis(logit: Tensor) -> Tensor:
+    """Mean of log(1 − Dis) over the batch, from the logit D of shape (B,)."""
     return -F.softplus(_wide(logit)).mean()
 
 
@@ -72,7 +72,11 @@ def dis(logit_x: Tensor, logit_gen: Tensor, logit_rec: Tensor) -> Tensor:
     Args:
         logit_x, logit_gen, logit_rec: logits of x, x' = Dec(z') and x̃ = Dec(Enc(x)), shape (B,).
     """
-    return -(log_real(logit_x) + log_fake(logit_gen) + log_fake(logit_rec))
+    return -(
+        mean_log_dis(logit_x)
+        + mean_log_one_minus_dis(logit_gen)
+        + mean_log_one_minus_dis(logit_rec)
+    )
 
 
 def mismatch(logit: Tensor, is_wrong: Tensor) -> Tensor:
@@ -98,7 +102,7 @@ def recons_dis(h: Tensor, h_rec: Tensor) -> Tensor:
 
 def gan(logit_gen: Tensor, logit_rec: Tensor) -> Tensor:
     """L_GAN [12] = −log Dis(Dec(z')) − log Dis(Dec(Enc(x))), from logits of shape (B,)."""
-    return -(log_real(logit_gen) + log_real(logit_rec))
+    return -(mean_log_dis(logit_gen) + mean_log_dis(logit_rec))
 
 
 def dec(gan: Tensor, recons_dis: Tensor, omega: float, lambda_: float) -> Tensor:
@@ -112,7 +116,7 @@ def real_fake(logit_real: Tensor, logit_fake: Tensor) -> Tensor:
     Args:
         logit_real, logit_fake: logits of images, or of codes for a code critic, shape (B,).
     """
-    return -(log_real(logit_real) + log_fake(logit_fake))
+    return -(mean_log_dis(logit_real) + mean_log_one_minus_dis(logit_fake))
 
 
 def log_ratio(logit: Tensor) -> Tensor:

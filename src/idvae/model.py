@@ -101,10 +101,10 @@ class Model:
         )
 
     def sample(self, n: int, seed: int = 0, y: np.ndarray | None = None) -> np.ndarray:
-        """n draws from the model: decoded codes of the prior.
+        """n samples of the model: decoded codes of the prior.
 
-        Draw i is decoded in the same place of a block of one size whatever n is, so on one
-        machine the first k draws are the same bytes for every n.
+        Sample i is decoded in the same place of a block of one size whatever n is, so on one
+        machine the first k samples are the same bytes for every n.
 
         Args:
             n: how many.
@@ -123,7 +123,7 @@ class Model:
     def sample_batches(
         self, n: int, seed: int = 0, y: np.ndarray | None = None
     ) -> Iterator[np.ndarray]:
-        """The same draws, block after block, for more than memory should hold."""
+        """The same samples, block after block, for more than memory should hold."""
         if y is not None:
             y = self._check_condition(y, n)
         for first in range(0, n, BLOCK):
@@ -137,7 +137,7 @@ class Model:
         return self._codes(0, n, seed).numpy()
 
     def _codes(self, first: int, last: int, seed: int) -> Tensor:
-        # Each code has its own generator, so that a draw depends on its number alone.
+        # Each code has its own generator, so that a sample depends on its number alone.
         seed = checked_seed(seed, "the seed")
         return torch.cat(
             [
@@ -147,7 +147,7 @@ class Model:
         )
 
     def draw_conditions(self, first: int, last: int, seed: int) -> np.ndarray | None:
-        """y of the draws from number `first` to before `last`, as they occur in the data."""
+        """y of the samples from number `first` to before `last`, as they occur in the data."""
         if self._conditions is None:
             return None
         seed = checked_seed(seed, "the seed")

@@ -59,7 +59,7 @@ def test_all_of_the_comparison_is_written(capsys):
     }
     text = Path("all/table.md").read_text()
     assert text in told
-    assert "over 2 seeds: one training each (VAE); over 2 draws of one model (GAN" in text
+    assert "over 2 seeds: one training each (VAE); over 2 sample sets of one model (GAN" in text
     assert "IDVAE has no separate discriminator: " in text
     assert "Without reconstructions: GAN." in text
     assert "No test is made: no two rows to compare have 3 seeds" in text

@@ -1,4 +1,4 @@
-"""Conditional runs as a user makes, samples, edits and judges them."""
+"""Conditional runs as a user makes, samples, edits and checks them."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 import idvae
 from idvae import data
 from idvae.cli import main
-from idvae.evaluate import judge as judges
+from idvae.evaluate import attribute_classifier
 
 TINY = ["--steps", "4", "--width", "4", "--z-dim", "3", "--batch-size", "8", "--grid-every", "2"]
 
@@ -106,7 +106,7 @@ def test_images_of_ones_own_are_edited_with_a_table_of_what_they_have(tmp_path):
         assert main([command, "faces", *known, "--out", str(tmp_path / f"{command}.png")]) == 0
 
 
-def test_a_judge_writes_a_table_of_what_it_found(monkeypatch, tmp_path):
+def test_judge_writes_a_table_of_what_it_found(monkeypatch, tmp_path):
     monkeypatch.setenv("IDVAE_CACHE", str(tmp_path))
     small = ["-n", "10", "--repeats", "2", "--classifier-steps", "3", "--expert", "lite0@32"]
     for run, heads in (("faces", "classifier|generated|edited|others kept|identity"), ("gan", "")):
@@ -164,8 +164,8 @@ def test_a_condition_that_the_data_lack_is_told_before_training(asked, words, ca
     assert not Path("never").exists()
 
 
-def test_a_classifier_judges_by_what_was_asked():
-    """A judge that sees brightness, and images that are bright where the first attribute is set."""
+def test_the_attribute_classifier_answers_by_what_was_asked():
+    """One that sees brightness, and images that are bright where the first attribute is set."""
     condition = idvae.load("faces").condition
 
     class Expert:
@@ -178,20 +178,20 @@ def test_a_classifier_judges_by_what_was_asked():
     def draw(y, seed=0):
         return np.where(y[:, :1, None, None] > 0, 255, 0).astype(np.uint8).repeat(3, 1)[..., None]
 
-    judge = judges.Judge(Expert(), "attributes")
+    classifier = attribute_classifier.AttributeClassifier(Expert(), "attributes")
 
     def drawn(n, seed):
         return np.tile(np.float32([-1, -1, -1]), (n, 1))
 
-    made = judges.generated(judge, draw, condition, drawn, 10, 2)
+    made = attribute_classifier.generated(classifier, draw, condition, drawn, 10, 2)
     assert [made[name].mean for name in condition.names] == [1.0, 0.5, 0.5]
     assert made["Smiling"].values == (1.0, 1.0)
     y = drawn(10, 0)
-    edits, scale = judges.edited(
-        judge, lambda x, y, to: draw(to), condition, draw(y), y, Expert(), parts=5
+    edits, scale = attribute_classifier.edited(
+        classifier, lambda x, y, to: draw(to), condition, draw(y), y, Expert(), parts=5
     )
     assert [edits[name].changed.mean for name in condition.names] == [1.0, 0.0, 0.0]
-    # Brightness turns Smiling and, in this judge's eyes, Black_Hair with it; Bald stays.
+    # Brightness turns Smiling and, in this classifier's eyes, Black_Hair with it; Bald stays.
     assert edits["Smiling"].kept.mean == 0.5
     assert edits["Bald"].kept.mean == 1.0
     assert edits["Bald"].identity.mean == 0.0

@@ -16,7 +16,7 @@ from idvae.evaluate.metrics.kernel import kernel_distance
 from idvae.evaluate.metrics.neighbours import neighbourhoods
 from idvae.evaluate.metrics.statistics import Statistics
 from idvae.evaluate.scores import Scores, check_comparable
-from idvae.evaluate.sources.drawn import seed_of_draw
+from idvae.evaluate.sources.drawn import seed_of_set
 from idvae.evaluate.sources.images import open_images
 
 REAL = ToySet(images(500, seed=1), images(200, seed=2))
@@ -32,19 +32,19 @@ def test_every_metric_of_every_expert_is_that_of_its_own_function():
     reference = REAL.split("train").rows
     for expert in (toy(), pooled()):
         real = expert(reference).features
-        seeds = [seed_of_draw(0, part) for part in range(3)]
-        draws = [expert(images(100, 100 + seed, level=150)) for seed in seeds]
+        seeds = [seed_of_set(0, part) for part in range(3)]
+        sets = [expert(images(100, 100 + seed, level=150)) for seed in seeds]
         expected = {
-            "fd": [frechet_distance(d.features, real) for d in draws],
+            "fd": [frechet_distance(d.features, real) for d in sets],
             "kid": [
-                kernel_distance(real, d.features, subsets=1, subset_size=100).value for d in draws
+                kernel_distance(real, d.features, subsets=1, subset_size=100).value for d in sets
             ],
         }
-        near = [neighbourhoods(real, d.features) for d in draws]
+        near = [neighbourhoods(real, d.features) for d in sets]
         for name in ("precision", "recall", "density", "coverage"):
             expected[name] = [getattr(one, name) for one in near]
-        if draws[0].logits is not None:
-            expected["is"] = [inception_score(d.logits)[0] for d in draws]
+        if sets[0].logits is not None:
+            expected["is"] = [inception_score(d.logits)[0] for d in sets]
         row = found.row[expert.name]
         assert set(row) == set(expected)
         for name, values in expected.items():
@@ -53,7 +53,7 @@ def test_every_metric_of_every_expert_is_that_of_its_own_function():
             assert row[name].sd == pytest.approx(np.std(values, ddof=1))
 
 
-def test_true_data_are_a_floor_and_disjoint_from_the_reference():
+def test_the_real_data_baseline_is_low_and_disjoint_from_the_reference():
     found = scored()
     for expert in ("toy", "pooled"):
         assert found.true_data[expert]["fd"].mean < 0.3 * found.row[expert]["fd"].mean
@@ -71,7 +71,7 @@ def test_true_data_from_elsewhere_and_none_at_all():
     assert given.true_data["toy"]["fd"].sd is None
     without = evaluate(images(100), reference, experts=[toy()], n=100)
     assert without.true_data == {}
-    assert any("no row of true data" in w for w in without.warnings)
+    assert any("no real-data baseline" in w for w in without.warnings)
 
 
 def test_each_image_is_read_once_for_all_experts():
@@ -82,7 +82,7 @@ def test_each_image_is_read_once_for_all_experts():
         return images(n, seed)
 
     evaluate(draw, REAL, experts=[toy(), toy("other"), pooled()], n=80, repeats=2, seed=5)
-    assert calls == [seed_of_draw(5, 0), seed_of_draw(5, 1)]
+    assert calls == [seed_of_set(5, 0), seed_of_set(5, 1)]
 
 
 def test_scores_do_not_depend_on_how_images_arrive(monkeypatch):
@@ -141,7 +141,7 @@ def test_reference_features_are_cached_by_content(own_cache, monkeypatch):
     again = scored()
     assert again.row == first.row
     assert again.true_data == first.true_data
-    assert len(seen) == 3  # the draws alone
+    assert len(seen) == 3  # the sample sets alone
     renamed = ToySet(images(500, seed=8), images(200, seed=2))
     renamed.checksum = "other content, same name"
     evaluate(lambda n, seed: images(n, seed), renamed, experts=[toy()], n=100, repeats=1)

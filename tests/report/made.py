@@ -39,14 +39,14 @@ def a_run(
 
 
 def scored(name, fds, error=None, indices="x", facts=None):
-    """Scores by two experts from draws, and a reconstruction error with its standard error."""
+    """Scores of sample sets by two experts, and a reconstruction error with its standard error."""
     rows = {"a": {"fd": value(*fds)}, "b": {"fd": value(*(2 * fd for fd in fds))}}
     reconstruction = None
     if error is not None:
         values = {"squared_error": {"mean": error, "standard_error": 0.5}}
         reconstruction = {"facts": {"n": 100, "indices": indices}, "values": values}
-    floor = {"a": {"fd": value(0.5)}, "b": {"fd": value(0.7)}}
-    return Scores(name, facts or {"n": 1}, rows, floor, reconstruction)
+    baseline = {"a": {"fd": value(0.5)}, "b": {"fd": value(0.7)}}
+    return Scores(name, facts or {"n": 1}, rows, baseline, reconstruction)
 
 
 def entry(folder, method="idvae", seed=0, fds=(1.0, 3.0), error=None, **options):

@@ -8,10 +8,10 @@ from report.made import entry, scored
 
 
 def test_seeds_of_one_training_are_one_row_of_means(tmp_path):
-    draws = [(1.0, 3.0), (3.0, 5.0), (8.0, 10.0)]  # means 2, 4, 9
+    sets = [(1.0, 3.0), (3.0, 5.0), (8.0, 10.0)]  # means 2, 4, 9
     made = [
         entry(tmp_path / f"r{seed}", seed=seed, fds=fds, error=10.0 + seed)
-        for seed, fds in reversed(list(enumerate(draws)))
+        for seed, fds in reversed(list(enumerate(sets)))
     ]
     (row,) = rows_of(made)
     assert (row.name, row.seeds, row.over_seeds, row.spread) == (
@@ -28,9 +28,9 @@ def test_seeds_of_one_training_are_one_row_of_means(tmp_path):
     assert error == {"mean": 11.0, "sd": 1.0, "values": [10.0, 11.0, 12.0]}
 
 
-def test_one_run_keeps_its_deviation_over_draws(tmp_path):
+def test_one_run_keeps_its_deviation_over_sample_sets(tmp_path):
     (row,) = rows_of([entry(tmp_path / "r", fds=(1.0, 3.0), error=7.0)])
-    assert (row.over_seeds, row.spread) == (False, "2 draws")
+    assert (row.over_seeds, row.spread) == (False, "2 sample sets")
     assert row.scores.row["a"]["fd"].sd == pytest.approx(2**0.5)
     error = row.scores.reconstruction["values"]["squared_error"]
     assert error == {"mean": 7.0, "standard_error": 0.5}

@@ -32,8 +32,8 @@ def row(name):
 
 
 def paper():
-    floor = row("True Data")
-    return [Row(Scores(name, {}, row(name), floor)) for name in PAPER if name != "True Data"]
+    baseline = row("True Data")
+    return [Row(Scores(name, {}, row(name), baseline)) for name in PAPER if name != "True Data"]
 
 
 def test_the_paper_s_table_has_its_best_and_its_ties_marked():
@@ -53,8 +53,8 @@ def test_the_paper_s_table_has_its_best_and_its_ties_marked():
 def test_csv_holds_every_digit():
     lines = as_csv(table(paper())).splitlines()
     assert lines[0] == "model,expert,metric,mean,sd,best,over,n"
-    assert lines[1] == "True Data,fid15,fd,3.16,0.06,0,draws,1"
-    assert "IDVAE,frd,fd,105.45,0.79,1,draws,1" in lines
+    assert lines[1] == "True Data,fid15,fd,3.16,0.06,0,sample sets,1"
+    assert "IDVAE,frd,fd,105.45,0.79,1,sample sets,1" in lines
     assert len(lines) == 1 + 7 * 3
 
 
@@ -139,12 +139,13 @@ def test_rows_of_runs_say_what_training_took(tmp_path):
     assert "| VAE | 8.00±1.41 | 16.00±2.83 | 1,500 | 0.002 T | 1.17 |" in text
     assert "| others | 9.00 | – | – | – | – |" in text
     assert (
-        "mean ± standard deviation over 3 seeds: one training each (IDVAE); over 2 draws of one "
-        "model (VAE); not known from 1 draw (others)."
+        "mean ± standard deviation over 3 seeds: one training each (IDVAE); over 2 sample sets of "
+        "one model (VAE); not known from 1 sample set (others). Bold: the best, and what overlaps "
+        "with it. True Data: the real-data baseline, real images scored as if generated."
     ) in text
     lines = as_csv(found).splitlines()
     assert "IDVAE,a,fd,2.0,1.0,1,seeds,3" in lines
-    assert "True Data,a,fd,0.5,,0,draws,1" in lines
+    assert "True Data,a,fd,0.5,,0,sample sets,1" in lines
     assert "IDVAE,,training_macs,2000000000.0,,,," in training_lines(found).splitlines()
     assert r"IDVAE & \boldmath$2.00\pm 1.00$\unboldmath & " in latex(found)
     assert r"& 1,500 & 0.002 T & 1.17 \\" in latex(found)

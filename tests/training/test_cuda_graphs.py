@@ -140,9 +140,9 @@ def test_no_method_looks_at_a_number_in_its_step(name, options, condition):
     assert not method.data_dependent
 
 
-def test_a_method_that_chooses_is_not_recorded(digits, tmp_path, monkeypatch):
+def test_data_dependent_updates_are_not_recorded(digits, tmp_path, monkeypatch):
     monkeypatch.setattr(cuda_graphs, "CudaRecording", Tape)
-    with pytest.raises(UserError, match="chooses its updates"):
+    with pytest.raises(UserError, match="data-dependent updates"):
         train("vae-gan", digits, tmp_path / "run", graphs=True, equilibrium=0.68)
 
 

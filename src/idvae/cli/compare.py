@@ -184,7 +184,7 @@ def _significance(grouped: Sequence[Row], made: Table, against: str | None) -> s
 
 
 def _per_seed(row: Row, value: Value) -> Sequence[float]:
-    """One value a training: draws of one model say nothing of another training."""
+    """One value a training: sample sets of one model say nothing of another training."""
     return value.values if row.over_seeds else [value.mean]
 
 

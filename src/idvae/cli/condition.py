@@ -8,7 +8,7 @@ from idvae.errors import UserError
 
 
 def wanted(model: Any, text: str | None, n: int, seed: int) -> np.ndarray | None:
-    """y of n draws as `--condition` asks: float32 (n, Y), or None where the model draws them.
+    """y of n samples as `--condition` asks: float32 (n, Y), or None where the model draws them.
 
     What is not asked for is drawn as it occurs in the training data.
 
@@ -22,7 +22,7 @@ def wanted(model: Any, text: str | None, n: int, seed: int) -> np.ndarray | None
 
 
 def each(model: Any, rows: int, seed: int) -> tuple[np.ndarray, list[str]]:
-    """y of `rows` draws of every class, or with every attribute set; and the names, one a row.
+    """y of `rows` samples of every class, or with every attribute set; and the names, one a row.
 
     Raises:
         UserError: a run without a condition.

@@ -87,10 +87,10 @@ def _parser() -> Parser:
         help="also take NAME=FILE.pt, TorchScript: a program that can do anything when opened",
     )
     parser.add_argument("--metrics", default=METRICS, help="joined by commas; also fd_infinity")
-    add_count(parser, "images a draw; 10,000 where there are as many")
+    add_count(parser, "images a sample set; 10,000 where there are as many")
     parser.add_argument("--reference-n", type=int, default=50_000, help="most real images")
-    parser.add_argument("--repeats", type=int, default=5, help="fresh draws, or disjoint subsets")
-    add_seed(parser, "of draws and choices")
+    parser.add_argument("--repeats", type=int, default=5, help="sample sets: fresh, or disjoint")
+    add_seed(parser, "of sample sets and choices")
     parser.add_argument("--name", help="as in tables; the name of IMAGES if not given")
     parser.add_argument(
         "--weights",
@@ -102,8 +102,12 @@ def _parser() -> Parser:
     parser.add_argument(
         "--range", metavar="LOW,HIGH", help="black and white of images that are floats"
     )
-    parser.add_argument("--true-data", metavar="PLACE", help="real images for the floor's row")
-    parser.add_argument("--no-true-data", action="store_true", help="leave the floor's row out")
+    parser.add_argument(
+        "--true-data", metavar="PLACE", help="real images of the real-data baseline"
+    )
+    parser.add_argument(
+        "--no-true-data", action="store_true", help="leave the real-data baseline out"
+    )
     parser.add_argument(
         "--perceptual", action="store_true", help="also reconstructions as the experts see them"
     )

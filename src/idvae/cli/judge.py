@@ -18,13 +18,15 @@ def run(argv: Sequence[str]) -> None:
     """Print a table and write it into the run, as conditions.md and conditions.json."""
     parser = Parser(
         "judge",
-        "Let a classifier of real images say whether generated and edited images have what was "
-        "asked for. It is trained now where that was not done before; its own accuracy on the "
-        "test split stands in the table.",
+        "Let an attribute classifier of real images say whether generated and edited images have "
+        "what was asked for. It is trained now where that was not done before; its own accuracy "
+        "on the test split stands in the table.",
     )
     add_run(parser)
     add_count(parser, "images of each class or attribute", 200)
-    parser.add_argument("--repeats", type=int, default=5, help="fresh draws, for the deviation")
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="fresh sample sets, for the deviation"
+    )
     parser.add_argument("--classifier-steps", type=int, default=2000, help="of its training")
     parser.add_argument(
         "--expert", default="lite0@96", help="whose features tell whether the rest stayed"
@@ -43,22 +45,26 @@ def run(argv: Sequence[str]) -> None:
     if any(file.exists() for file in written) and not options.overwrite:
         raise UserError(f"{out} was judged already; pass --overwrite to do it again")
 
+    from idvae.evaluate.attribute_classifier import (
+        edited,
+        generated,
+        open_attribute_classifier,
+    )
     from idvae.evaluate.experts import open_experts
-    from idvae.evaluate.judge import edited, generated, open_judge
     from idvae.io.progress import progress
     from idvae.training import start
 
     model = open_model(options)
     condition = needs(model)
     if model.is_points:
-        raise UserError("judge looks at images; this run was trained on points")
+        raise UserError("idvae judge looks at images; this run was trained on points")
     prepared = start.data_of(model.run)
     expert = None
     if model.method.reconstructs:
         (expert,) = open_experts([options.expert], device=options.device, trust=options.trust)
     steps = options.classifier_steps
     with progress(steps, "training the classifier") as advance:
-        judge = open_judge(
+        classifier = open_attribute_classifier(
             prepared,
             condition,
             steps=steps,
@@ -66,7 +72,7 @@ def run(argv: Sequence[str]) -> None:
             on_step=lambda step, loss: advance(1),
         )
     made = generated(
-        judge,
+        classifier,
         lambda y, seed: model.sample(len(y), seed, y),
         condition,
         lambda n, seed: model.draw_conditions(0, n, seed),
@@ -78,14 +84,14 @@ def run(argv: Sequence[str]) -> None:
     edits: tuple[dict[str, Any], dict[str, float]] = ({}, {})
     if expert is not None:
         y = condition.rows(prepared, test, rows)
-        edits = edited(judge, model.edit, condition, test.gather(rows), y, expert)
-    values = _values(judge, made, edits)
+        edits = edited(classifier, model.edit, condition, test.gather(rows), y, expert)
+    values = _values(classifier, made, edits)
     values["facts"] = {
         "step": model.step,
         "n": options.n,
         "repeats": options.repeats,
         "edited": len(rows),
-        "classifier": judge.expert.facts,
+        "classifier": classifier.expert.facts,
         "expert": None if expert is None else expert.facts,
     }
     text = _table(values, options.expert)
@@ -97,18 +103,18 @@ def run(argv: Sequence[str]) -> None:
 
 
 def _values(
-    judge: Any, made: dict[str, Any], edits: tuple[dict[str, Any], dict[str, float]]
+    classifier: Any, made: dict[str, Any], edits: tuple[dict[str, Any], dict[str, float]]
 ) -> Any:
     rows = {}
     for name, value in made.items():
-        row = {"classifier": judge.accuracy.get(name), "generated": [value.mean, value.sd]}
+        row = {"classifier": classifier.accuracy.get(name), "generated": [value.mean, value.sd]}
         if name in edits[0]:
             edit = edits[0][name]
             row["edited"] = [edit.changed.mean, edit.changed.sd]
             row["kept"] = None if edit.kept is None else [edit.kept.mean, edit.kept.sd]
             row["identity"] = [edit.identity.mean, edit.identity.sd]
         rows[name] = row
-    return {"kind": judge.kind, "rows": rows, "identity_scale": edits[1]}
+    return {"kind": classifier.kind, "rows": rows, "identity_scale": edits[1]}
 
 
 def _table(values: dict[str, Any], expert: str) -> str:

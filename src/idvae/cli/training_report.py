@@ -96,7 +96,7 @@ def finish(trainer: Any) -> None:
 
 
 def _report_modes(trainer: Any) -> None:
-    """Modes covered and share of good samples, of 10,000 draws from the newest checkpoint.
+    """Modes covered and share of good samples, of 10,000 samples from the newest checkpoint.
 
     After a divergence that is one of a step before.
     """

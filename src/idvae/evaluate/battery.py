@@ -1,4 +1,4 @@
-"""The battery: experts × metrics × repeats, a floor of true data, and every fact beside them.
+"""The battery: experts × metrics × repeats, the real-data baseline, and every fact beside them.
 
 It knows no method: images come from a folder, a file, an array, an iterable or a sampling function.
 """
@@ -65,17 +65,17 @@ def evaluate(
         reference: a prepared set, or any of the above, or an .npz of mu and sigma.
         experts: names such as "lite0" or "lite0@96", NAME=FILE, or open experts.
         metrics: names of METRICS.
-        n: images a draw; by default 10,000, or as many as both sides allow.
+        n: images a sample set; by default 10,000, or as many as both sides allow.
         reference_n: most real images on the other side.
-        repeats: fresh draws of a sampler, disjoint subsets of what is finite: fewer where there
-            are not so many.
-        seed: of draws and of choices.
+        repeats: sample sets: fresh ones of a sampler, disjoint subsets of what is finite, fewer
+            where there are not so many.
+        seed: of sample sets and of choices.
         name: as in tables; the place of the images if not given.
         weights: paths of experts' weight files, by name.
         value_range: what black and white are in arrays of floats.
         device: where experts compute.
         trust: open experts that are TorchScript files, which are programs.
-        true_data: real images for the row of true data, disjoint from the reference; True takes
+        true_data: real images for the real-data baseline, disjoint from the reference; True takes
             those that a prepared set has left, False leaves the row out.
         announce: called with what is scored and how many images; gives a function that is called
             with the number of images of each chunk done.
@@ -101,7 +101,7 @@ def evaluate(
         device=device,
         trust=trust,
     )
-    n = _draw_size(n, source, reference)
+    n = _sample_set_size(n, source, reference)
     parts = source.parts(n, repeats)
     real = open_reference(
         reference, opened, reference_n, seed=seed, value_range=value_range, n=n, announce=announce
@@ -109,18 +109,18 @@ def evaluate(
     _check_widths(real, opened)
     balls = _balls(real, metrics)
     facts = _facts(opened, metrics, n, real, seed)
-    row = _row(source, opened, metrics, n, parts, real, balls, seed, announce, "draws")
+    row = _row(source, opened, metrics, n, parts, real, balls, seed, announce, "sample sets")
     warnings = _warnings(opened, n, parts, repeats, real)
     if true_data is not True:
         real.pool = None if true_data is False else open_images(true_data, value_range)
-    floor: Row = {}
+    baseline: Row = {}
     if true_data is not False:
-        floor = _true_data(real, opened, metrics, n, repeats, balls, facts, announce, warnings)
+        baseline = _baseline(real, opened, metrics, n, repeats, balls, facts, announce, warnings)
     return Scores(
         name=name or source.name,
         facts=facts,
         row=row,
-        true_data=floor,
+        true_data=baseline,
         about={
             "images": source.name,
             "images_checksum": source.checksum(),
@@ -133,7 +133,7 @@ def evaluate(
     )
 
 
-def _draw_size(n: int | None, source: Source, reference: Any) -> int:
+def _sample_set_size(n: int | None, source: Source, reference: Any) -> int:
     if n is not None:
         return n
     limits = [10_000]
@@ -176,7 +176,7 @@ def _row(
     announce: Announce,
     what: str,
 ) -> Row:
-    """Every metric of every expert, over draws; each draw is decoded once for all experts."""
+    """Every metric of every expert, over sample sets; each set is decoded once for all experts."""
     values: dict[str, dict[str, list[float]]] = {e.name: {} for e in experts}
     report = announce(f"{what} of {source.name}", n * parts)
     for part in range(parts):
@@ -230,7 +230,7 @@ def score(
     return found
 
 
-def _true_data(
+def _baseline(
     real: Reference,
     experts: Sequence[AnyExpert],
     metrics: Sequence[str],
@@ -245,12 +245,13 @@ def _true_data(
     pool = real.pool
     if pool is None:
         warnings.append(
-            f"no row of true data: {real.name} leaves no real images; name others with --true-data"
+            f"no real-data baseline: {real.name} leaves no real images; "
+            "name others with --true-data"
         )
         return {}
     if pool.count is not None and pool.count < n:
         warnings.append(
-            f"no row of true data: {pool.name} has {pool.count:,} images, fewer than n = {n:,}"
+            f"no real-data baseline: {pool.name} has {pool.count:,} images, fewer than n = {n:,}"
         )
         return {}
     parts = pool.parts(n, repeats)
@@ -270,7 +271,7 @@ def _true_data(
         except UserError:
             pass
     seed = facts["seed"]
-    row = _row(pool, experts, metrics, n, parts, real, balls, seed, announce, "true data")
+    row = _row(pool, experts, metrics, n, parts, real, balls, seed, announce, "real-data baseline")
     if processes()[0] == 0:
         Scores("True Data", key, row).save(place)
     return row
@@ -318,7 +319,7 @@ def _warnings(
     if n <= NEIGHBOURS:
         told.append(f"precision, recall, density and coverage need more than {NEIGHBOURS} images")
     if parts < repeats:
-        told.append(f"the images allow {parts} disjoint draws of {n:,}, not {repeats}")
+        told.append(f"the images allow {parts} disjoint sample sets of {n:,}, not {repeats}")
     if any(found.rows is None for found in real.features.values()):
         told.append(f"{real.name} holds moments alone: only fd can be had from it")
     return told

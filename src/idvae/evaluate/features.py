@@ -19,7 +19,7 @@ Progress = Callable[[int], None]
 
 @dataclass
 class Features:
-    """What one expert made of one draw.
+    """What one expert made of one sample set.
 
     Attributes:
         statistics: of all images.

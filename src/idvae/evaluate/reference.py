@@ -22,7 +22,7 @@ from idvae.evaluate.sources.stored import Splits, Subset
 from idvae.io.arrays import ArrayFile
 from idvae.seeds import SEEDING
 
-REFERENCE_N = 50_000  # with 10,000 samples, what fits the paper's row of true data
+REFERENCE_N = 50_000  # with 10,000 samples, what fits the paper's real-data baseline
 
 Announce = Callable[[str, int], Progress]
 
@@ -40,7 +40,7 @@ class Reference:
         name: as in messages.
         features: by expert.
         facts: which images, and how many.
-        pool: other real images, for the row of true data; None where there are none.
+        pool: other real images, for the real-data baseline; None where there are none.
     """
 
     name: str
@@ -62,13 +62,13 @@ def open_reference(
     """The real side, its features from the cache where exactly these were made before.
 
     A prepared set gives its training split, or a seeded choice of `most` of it; what is left of
-    it and the test split are the pool of true data.
+    it and the test split are the pool of the baseline.
 
     Args:
         reference: a `Reference`, a prepared set, an .npz of mu and sigma, or images.
         experts: open experts.
         most: most images.
-        n: images a draw of the other side: that many are left in the pool where that takes no
+        n: images a sample set of the other side: that many are left in the pool where that takes no
             more than half of the images.
         seed: of the choice.
         value_range: of arrays of floats.
@@ -151,7 +151,7 @@ def _real_sides(
         raise UserError(f"{reference.name} holds points; experts look at images")
     train, test = reference.split("train"), reference.split("test")
     total = len(train) + len(test)
-    # Leave a draw's worth of true data, if that does not take more than half of what there is.
+    # Leave as many real images as a sample set has, if that is not more than half of all.
     left = max(len(test), min(n, total // 2))
     order = np.random.default_rng(seed).permutation(len(train))
     chosen, rest = np.split(order, [min(most, total - left)])

@@ -62,7 +62,8 @@ class Scores:
         name: of what was scored, as in tables.
         facts: what has to be the same in scores that are compared.
         row: values by expert and metric.
-        true_data: the same for real images against other real ones; {} where there were too few.
+        true_data: the real-data baseline, the same for real images against other real ones; {}
+            where there were too few.
         reconstruction: values by metric, with the facts of their own; None where not asked for.
         about: facts that comparisons do not need: where the images came from, the device.
         warnings: what a reader has to know.

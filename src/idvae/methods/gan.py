@@ -51,7 +51,7 @@ class GAN(Method):
         with statistics_of("prior"):
             x_gen = self.dec(z, y)
         update("dis", self.loss_dis(x, y, x_gen.detach()))
-        update("dec", -losses.log_real(self.logit(x_gen, y)))
+        update("dec", -losses.mean_log_dis(self.logit(x_gen, y)))
 
     def loss_dis(self, x: Tensor, y: Tensor | None, x_gen: Tensor) -> Tensor:
         """−V [1]; x' is data here, and each batch is normalised on its own, as DCGAN's are."""

@@ -87,7 +87,11 @@ class VAEGAN(Method):
         """Whether the decoder, and whether the discriminator, is moved in this step."""
         if self.config.equilibrium is None:
             return True, True
-        terms = (losses.log_real(logit_x), losses.log_fake(logit_gen), losses.log_fake(logit_rec))
+        terms = (
+            losses.mean_log_dis(logit_x),
+            losses.mean_log_one_minus_dis(logit_gen),
+            losses.mean_log_one_minus_dis(logit_rec),
+        )
         entropies = self.mean_of_all(-torch.stack(terms).detach())
         off = entropies - self.config.equilibrium
         dec, dis = bool((off <= self.config.margin).all()), bool((off >= -self.config.margin).all())

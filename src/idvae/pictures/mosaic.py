@@ -25,7 +25,7 @@ class Strip:
     Attributes:
         name: of the method.
         reconstructions: of the originals, uint8 (BLOCK, H, W, C); None where it makes none.
-        generations: the same of draws.
+        generations: the same of samples.
     """
 
     name: str

@@ -43,7 +43,7 @@ def modes_rows(runs: Sequence[tuple[Run, str]]) -> list[ModesRow]:
 
     Raises:
         UserError: a run whose modes were not counted, that is there twice, or whose steps or
-            draws are not those of the others.
+            samples are not those of the others.
     """
     groups: dict[tuple[str, str], list[tuple[Run, dict[str, int | float]]]] = {}
     for run, title in runs:

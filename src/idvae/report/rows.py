@@ -46,7 +46,7 @@ class Row:
 
     @property
     def over_seeds(self) -> bool:
-        """Whether deviations are over training runs; else they are over draws of one model."""
+        """Whether deviations are over training runs, not over sample sets of one model."""
         return len(self.runs) > 1
 
     @property
@@ -54,10 +54,8 @@ class Row:
         """What deviations are over, such as "3 seeds"."""
         if self.over_seeds:
             return f"{len(self.runs)} seeds"
-        draws = max(
-            (len(v.values) for e in self.scores.row.values() for v in e.values()), default=1
-        )
-        return f"{draws} draws" if draws > 1 else "1 draw"
+        sets = max((len(v.values) for e in self.scores.row.values() for v in e.values()), default=1)
+        return f"{sets} sample sets" if sets > 1 else "1 sample set"
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from idvae.report.agreement import agreement, in_words, overlap
 from idvae.report.rows import Row
 from idvae.report.training import Training, training_of, with_unit
 
-TRUE_DATA = "True Data"
+TRUE_DATA = "True Data"  # the real-data baseline, by its name in the paper
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Table:
     Attributes:
         metric: of METRICS.
         experts: the columns.
-        rows: by name, in order, the row of true data first where there is one; None where an
+        rows: by name, in order, the real-data baseline first where there is one; None where an
             expert has no value.
         best: for each expert the rows that share the best place: the best of the models, and
-            those whose mean ± deviation overlaps with its. True data do not compete.
+            those whose mean ± deviation overlaps with its. The baseline does not compete.
         spread: what the deviation of each model is over, such as "3 seeds".
         training: of the rows of runs.
     """
@@ -64,9 +64,9 @@ def table(given: Sequence[Row], metric: str = "fd") -> Table:
     if not experts:
         raise UserError(f"no expert gave {metric} in these scores; score again with it")
     rows: dict[str, tuple[Value | None, ...]] = {}
-    floor = next((s.true_data for s in scores if s.true_data), None)
-    if floor:
-        rows[TRUE_DATA] = tuple(floor.get(e, {}).get(metric) for e in experts)
+    baseline = next((s.true_data for s in scores if s.true_data), None)
+    if baseline:
+        rows[TRUE_DATA] = tuple(baseline.get(e, {}).get(metric) for e in experts)
     for one in scores:
         rows[one.name] = tuple(one.row.get(e, {}).get(metric) for e in experts)
     best = {e: _best(rows, i, METRICS[metric][1]) for i, e in enumerate(experts)}
@@ -112,6 +112,8 @@ def caption(made: Table) -> str:
         f"{title[0].upper()}{title[1:]} ({way} is better), mean ± standard deviation "
         f"{_over(made)}. Bold: the best, and what overlaps with it."
     )
+    if TRUE_DATA in made.rows:
+        told += f" {TRUE_DATA}: the real-data baseline, real images scored as if generated."
     if made.training:
         told += (
             " Multiply-adds: matrix products and convolutions, forward and "
@@ -128,14 +130,14 @@ def _over(made: Table) -> str:
     told = [_explained(spread) for spread in kinds]
     if len(told) > 1:
         told = [f"{t} ({', '.join(n)})" for t, n in zip(told, kinds.values(), strict=True)]
-    return "; ".join(told) or "over draws"
+    return "; ".join(told) or "over sample sets"
 
 
 def _explained(spread: str) -> str:
     if spread.endswith("seeds"):
         return f"over {spread}: one training each"
     count = spread.split()[0]
-    return f"over {spread} of one model" if count != "1" else "not known from 1 draw"
+    return f"over {spread} of one model" if count != "1" else "not known from 1 sample set"
 
 
 def as_csv(made: Table) -> str:
@@ -147,7 +149,7 @@ def as_csv(made: Table) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["model", "expert", "metric", "mean", "sd", "best", "over", "n"])
     for name, values in made.rows.items():
-        over = "seeds" if made.spread.get(name, "").endswith("seeds") else "draws"
+        over = "seeds" if made.spread.get(name, "").endswith("seeds") else "sample sets"
         for expert, value in zip(made.experts, values, strict=True):
             if value is not None:
                 sd = "" if value.sd is None else repr(value.sd)

@@ -94,13 +94,14 @@ def recorded(work: Callable[..., None], method: Method, processes: Processes) ->
     """A method's step, to be recorded.
 
     Raises:
-        UserError: several processes, a step that chooses by its numbers, or no CUDA GPU.
+        UserError: several processes, data-dependent updates, or no CUDA GPU.
     """
     if processes.world > 1:
         raise UserError("--graphs true records the step of one process; leave it out")
     if method.data_dependent:
         raise UserError(
-            "--graphs true records one order of updates, but this method chooses its updates "
-            "by the numbers of each step; leave out --graphs, or the option that chooses"
+            "--graphs true records one order of updates, but this method has data-dependent "
+            "updates: each step chooses them by its numbers; leave out --graphs, or the option "
+            "that makes it choose"
         )
     return Recorded(work, processes.device)

@@ -9,7 +9,7 @@ from evaluate.toys import images
 from idvae.data.folder import read_image
 from idvae.errors import UserError
 from idvae.evaluate.sources import stored as module
-from idvae.evaluate.sources.drawn import seed_of_draw
+from idvae.evaluate.sources.drawn import seed_of_set
 from idvae.evaluate.sources.images import open_images
 from idvae.evaluate.sources.source import as_bytes
 
@@ -77,8 +77,8 @@ def test_iterables_and_callables_are_read_in_pieces_of_any_size():
         return iter([images(n, seed)])
 
     first, second = (everything(open_images(draw), 20, part, 3) for part in (0, 1))
-    np.testing.assert_array_equal(first, images(20, seed_of_draw(3, 0)))
-    np.testing.assert_array_equal(second, images(20, seed_of_draw(3, 1)))
+    np.testing.assert_array_equal(first, images(20, seed_of_set(3, 0)))
+    np.testing.assert_array_equal(second, images(20, seed_of_set(3, 1)))
 
 
 def test_floats_need_a_range_and_keep_to_it():

@@ -11,15 +11,15 @@ import numpy as np
 from idvae.errors import UserError
 from idvae.evaluate.sources import source
 from idvae.evaluate.sources.source import Chunk, Range, Source, as_bytes
-from idvae.seeds import DRAWS, seed_for
+from idvae.seeds import SAMPLE_SETS, seed_for
 
 
-def seed_of_draw(seed: int, part: int) -> int:
-    """The seed of the part-th draw, of 32 bits, which every generator takes.
+def seed_of_set(seed: int, part: int) -> int:
+    """The seed of the part-th sample set, of 32 bits, which every generator takes.
 
-    Draws of one seed, and of seeds that lie beside each other, share nothing.
+    Sets of one seed, and of seeds that lie beside each other, share nothing.
     """
-    return seed_for(seed, DRAWS, part) % 2**32
+    return seed_for(seed, SAMPLE_SETS, part) % 2**32
 
 
 class Sampler(Source):
@@ -42,7 +42,7 @@ class Sampler(Source):
         self.function, self.name, self.value_range = function, name, value_range
 
     def draw(self, n: int, part: int, seed: int) -> Iterator[Chunk]:
-        drawn = self.function(n, seed_of_draw(seed, part))
+        drawn = self.function(n, seed_of_set(seed, part))
         given = 0
         for chunk in rechunked(drawn, self.name, self.value_range):
             given += len(chunk)

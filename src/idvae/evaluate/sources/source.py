@@ -75,14 +75,14 @@ class Source(ABC):
 
     @abstractmethod
     def draw(self, n: int, part: int, seed: int) -> Iterator[Chunk]:
-        """The part-th draw of n images: fresh ones, or disjoint from those of other parts."""
+        """The part-th sample set, n images: fresh ones, or disjoint from those of other parts."""
 
     def checksum(self) -> str | None:
         """What tells contents apart; None for a sampler."""
         return None
 
     def parts(self, n: int, wanted: int) -> int:
-        """How many draws of n there are, `wanted` at most.
+        """How many sample sets of n there are, `wanted` at most.
 
         Raises:
             UserError: not even one.

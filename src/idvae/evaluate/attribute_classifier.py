@@ -1,6 +1,6 @@
-"""Whether a conditional model makes what it was asked for, as a classifier of real images sees it.
+"""Whether a conditional model makes what it was asked for, as an attribute classifier sees it.
 
-The paper has only pictures here. A classifier learns the classes, or the attributes, of the
+The paper has only pictures here. The classifier learns the attributes, or the classes, of the
 training split; its own accuracy on the test split stands beside every figure, for no figure can
 be trusted beyond it.
 """
@@ -28,8 +28,8 @@ Edit = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass
-class Judge:
-    """A classifier of real images.
+class AttributeClassifier:
+    """A classifier of real images by their attributes, or by their classes.
 
     Attributes:
         expert: gives logits, one a class or attribute.
@@ -69,7 +69,7 @@ class _Columns:
         return (self.y(indices) > 0).astype(np.int8)
 
 
-def open_judge(
+def open_attribute_classifier(
     data: Any,
     condition: Any,
     *,
@@ -77,7 +77,7 @@ def open_judge(
     seed: int = 0,
     device: str = "cpu",
     on_step: Callable[[int, float], None] = lambda step, loss: None,
-) -> Judge:
+) -> AttributeClassifier:
     """The classifier of a prepared set, trained now where it was not before.
 
     Args:
@@ -90,9 +90,8 @@ def open_judge(
         UserError: too few images.
     """
     what = f"{data.checksum} {condition.kind} {condition.names} {steps} {seed}"
-    path = (
-        cache_folder() / "judges" / f"{hashlib.sha256(what.encode()).hexdigest()[:16]}.safetensors"
-    )
+    key = hashlib.sha256(what.encode()).hexdigest()[:16]
+    path = cache_folder() / "judges" / f"{key}.safetensors"  # a name that old caches have
     if not Path(path).is_file():
         split = data.split("train")
         labels = condition.kind == "labels"
@@ -107,15 +106,15 @@ def open_judge(
             device=device,
             on_step=on_step,
         )
-    judge = Judge(open_domain(None, path, None, device), condition.kind)
+    classifier = AttributeClassifier(open_domain(None, path, None, device), condition.kind)
     test = data.split("test")
     seen, y = [], []
     for start in range(0, len(test), BATCH):
         rows = np.arange(start, min(start + BATCH, len(test)))
-        seen.append(judge.answers(test.gather(rows)))
+        seen.append(classifier.answers(test.gather(rows)))
         y.append(condition.rows(data, test, rows))
-    judge.accuracy = _agreement(np.concatenate(seen), np.concatenate(y), condition)
-    return judge
+    classifier.accuracy = _agreement(np.concatenate(seen), np.concatenate(y), condition)
+    return classifier
 
 
 def _agreement(seen: np.ndarray, asked: np.ndarray, condition: Any) -> dict[str, float]:
@@ -132,25 +131,25 @@ def _agreement(seen: np.ndarray, asked: np.ndarray, condition: Any) -> dict[str,
 
 
 def generated(
-    judge: Judge,
+    classifier: AttributeClassifier,
     draw: Draw,
     condition: Any,
     y: Callable[[int, int], np.ndarray],
     n: int,
     repeats: int,
 ) -> dict[str, Value]:
-    """Share of generated images that have what was asked, by name: mean ± deviation over draws.
+    """Share of generated images that have what was asked, by name: mean ± deviation over sets.
 
     Of an attribute, half of the images are asked to have it and half not to, whatever the data
     hold, so that 0.5 is what a model reaches that ignores it.
 
     Args:
-        judge: who looks.
+        classifier: who looks.
         draw: (y, seed) → images, uint8 (N, H, W, C).
         condition: names, and changed(y, asked) → y.
         y: (n, seed) → conditions as they occur in the data, float32 (n, Y).
-        n: images of each class or attribute in a draw; at least 2.
-        repeats: draws.
+        n: images of each class or attribute in a sample set; at least 2.
+        repeats: sample sets.
     """
     values: dict[str, list[float]] = {name: [] for name in condition.names}
     for seed in range(repeats):
@@ -158,7 +157,7 @@ def generated(
             told = condition.changed(y(n, seed), {name: True})
             if condition.kind == "attributes":
                 told[n // 2 :] = condition.changed(y(n, seed), {name: False})[n // 2 :]
-            seen = judge.answers(draw(told, seed))
+            seen = classifier.answers(draw(told, seed))
             right = (seen[:, i] > 0) == (told[:, i] > 0)
             values[name].append(float(right.mean()))
     return {name: Value.of(found) for name, found in values.items()}
@@ -169,9 +168,9 @@ class Edited:
     """What became of images when one thing was changed, each in [0, 1] but for `identity`.
 
     Attributes:
-        changed: share of images in which the judge now sees what was asked.
-        kept: share of the other attributes, those that exclude it left out, that the judge still
-            sees as in the reconstruction.
+        changed: share of images in which the classifier now sees what was asked.
+        kept: share of the other attributes, those that exclude it left out, that the
+            classifier still sees as in the reconstruction.
         identity: mean squared distance of an expert's features, scaled to length one, between
             the edited image and its reconstruction, from 0 to 4.
     """
@@ -182,7 +181,7 @@ class Edited:
 
 
 def edited(
-    judge: Judge,
+    classifier: AttributeClassifier,
     edit: Edit,
     condition: Any,
     images: np.ndarray,
@@ -193,7 +192,7 @@ def edited(
     """Turn each attribute, or set each class, in every image.
 
     Args:
-        judge: who looks.
+        classifier: who looks.
         edit: (images, y, changed y) → edited images.
         condition: names, groups, and turned(y, name) → y.
         images: real, uint8 (N, H, W, C).
@@ -206,7 +205,7 @@ def edited(
         that between different originals.
     """
     plain = edit(images, y, y)
-    before, seen = _unit(expert, plain), judge.answers(plain)
+    before, seen = _unit(expert, plain), classifier.answers(plain)
     real = _unit(expert, images)
     scale = {
         "reconstructions": float(np.square(before - real).sum(1).mean()),
@@ -217,7 +216,7 @@ def edited(
     for i, name in enumerate(condition.names):
         told = condition.turned(y, name)
         made = edit(images, y, told)
-        answers = judge.answers(made)
+        answers = classifier.answers(made)
         right = (answers[:, i] > 0) == (told[:, i] > 0)
         distance = np.square(_unit(expert, made) - before).sum(1)
         others = _others(condition, i)
