@@ -34,7 +34,7 @@ def describe(name: str) -> str:
         often = f" ×{times}" if times > 1 else ""
         lines.append(f"    {group}{often}  moves {', '.join(networks)}")
         lines.append(f"      L_{group} = {method.equations[group]}")
-    lines.append("  options:")
+    lines.append("  options:" if fields(method.Config) else "  no options of its own")
     texts = attribute_texts(method.Config)
     for field in fields(method.Config):
         default = field.default_factory() if callable(field.default_factory) else field.default

@@ -26,7 +26,8 @@ class GAN(Method):
     title = "GAN"
     source = (
         "Goodfellow et al., Generative Adversarial Nets; Radford, Metz and Chintala, "
-        "Unsupervised Representation Learning with Deep Convolutional GANs"
+        "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial "
+        "Networks"
     )
     Config = GANConfig
     equations = {

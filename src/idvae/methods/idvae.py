@@ -30,7 +30,7 @@ class IDVAEConfig:
         mismatch: weight of −log(1 − Dis(x, y')) in the discriminator's loss, for real images
             with the condition of another image (Perarnau et al.; there 0.5).
         schedule: order of the updates (section 3.4): the discriminator's loss first, the
-            encoder's first, or both losses in one update.
+            encoder's first, or both losses in one update of θ_shared, θ_dis and θ_enc.
     """
 
     alpha: Weight = 1.0
@@ -65,7 +65,7 @@ class IDVAE(Method):
         " (- mismatch log(1 - Dis(x, y')))",
         "enc": "alpha L_recons + beta L_prior   [8, 4, 5]",
         "joint": "L_dis + L_enc   [9, 8]",
-        "dec": "omega L_GAN + lambda L_recons^dis (+ gamma L_pixels)   [13, 12, 11]",
+        "dec": "omega L_GAN + lambda L_recons^dis (+ gamma L_recons)   [13, 12, 11]",
     }
 
     def __init__(self, nets: Networks, config: IDVAEConfig) -> None:

@@ -26,8 +26,9 @@ class SoftIntroVAEConfig:
     """Weights of Soft-IntroVAE's losses, all of which are divided by the coordinates of x.
 
     Attributes:
-        beta_rec: β_rec, weight of every squared error (a sum over pixels). The authors' 1 is
-            for images in [0, 1]: ¼ here, where they are in [−1, 1].
+        beta_rec: β_rec, weight of every squared error (a sum over pixels). The default, 1,
+            is the authors' number. Theirs is for images in [0, 1], which is ¼ for images in
+            [−1, 1]; on Fashion-MNIST that was worse (docs/methods/soft-intro-vae.md).
         beta_kl: β_kl, weight of the divergences (sums over z) of data, and of fakes in the
             decoder's loss.
         beta_neg: β_neg, weight of the divergence of fakes in the encoder's loss; of the order of
@@ -46,7 +47,10 @@ class SoftIntroVAE(Method):
 
     name = "soft-intro-vae"
     title = "Soft-IntroVAE"
-    source = "Daniel and Tamar, Soft-IntroVAE: Analyzing and Improving the Introspective VAE"
+    source = (
+        "Daniel and Tamar, Soft-IntroVAE: Analyzing and Improving the Introspective Variational "
+        "Autoencoder"
+    )
     Config = SoftIntroVAEConfig
     equations = {
         "enc": "s [beta_rec rec(x) + beta_kl KL(x)] + 1/4 sum over fakes of "

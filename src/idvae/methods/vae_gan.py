@@ -25,8 +25,8 @@ class VAEGANConfig:
         gamma: γ, weight of L_llike (a mean over features, where the paper sums) in the decoder's
             loss [9].
         equilibrium: where set, the discriminator rests while one of its cross-entropies is below
-            equilibrium − margin, the decoder while one is above equilibrium + margin; the
-            published code has 0.68.
+            equilibrium − margin, the decoder while one is above equilibrium + margin; where both
+            would rest, neither does. The published code has 0.68.
         margin: how far a cross-entropy may stray from the equilibrium.
     """
 
