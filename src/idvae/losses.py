@@ -157,7 +157,7 @@ def batch_divergence(z: Tensor) -> Tensor:
 
     Ulyanov, Vedaldi and Lempitsky: (m² + s²)/2 − log s − 1/2 for the mean m and variance s² that
     one dimension has over the batch. Their code puts s² in the place of s, which its author calls a
-    mistake; on the unit sphere that is close to twice this, so halves of their weights keep its balance.
+    mistake; on the unit sphere that is close to twice this, and their weights weigh half as much.
 
     Args:
         z: codes, shape (B, Z).
