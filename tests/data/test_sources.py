@@ -18,7 +18,7 @@ from idvae.data import avatars, fashion_mnist
 from idvae.data.attributes import read_attributes
 from idvae.data.folder import read_image
 from idvae.data.idx import read_idx
-from idvae.data.source import Request
+from idvae.data.source import SIZES, Request
 from idvae.errors import UserError
 
 REAL = pytest.mark.skipif(
@@ -34,6 +34,18 @@ def own_root(tmp_path, monkeypatch):
 def rows(prepared, split):
     part = prepared.split(split)
     return part.gather(np.arange(len(part)))
+
+
+@pytest.mark.parametrize("name", data.names())
+def test_every_source_says_what_it_is(name):
+    source = data.get(name)
+    assert source.name == name
+    assert source.summary
+    assert source.kind in ("images", "points")
+    assert source.default_size in (SIZES if source.kind == "images" else (0,))
+    assert source.default_n is None or source.default_n > 0
+    assert isinstance(source.needs_nothing, bool)
+    assert callable(source.plan)
 
 
 # ------------------------------------------------------------------------------ digits, gaussians

@@ -4,14 +4,21 @@ import pytest
 import torch
 
 from idvae.errors import UserError
-from idvae.networks import BatchNorm, DataShape, NetworkConfig, Networks, statistics_of
+from idvae.networks import (
+    PRESETS,
+    BatchNorm,
+    DataShape,
+    NetworkConfig,
+    Networks,
+    preset,
+    statistics_of,
+)
 
+POINTS = [name for name in PRESETS if preset(name).fits_points]
+IMAGES = [name for name in PRESETS if name not in POINTS]
 PARTS = [
-    (preset, size, channels)
-    for preset in ("small", "paper")
-    for size in (16, 32, 64, 128)
-    for channels in (1, 3)
-] + [("mlp", 0, 2)]
+    (name, size, channels) for name in IMAGES for size in (16, 32, 64, 128) for channels in (1, 3)
+] + [(name, 0, 2) for name in POINTS]
 
 
 @pytest.mark.parametrize(("preset", "size", "channels"), PARTS)
@@ -59,10 +66,10 @@ def test_the_condition_changes_features_and_images():
     assert not torch.equal(decoder(z, zero), decoder(z, one))
 
 
-@pytest.mark.parametrize("preset", ["small", "paper", "mlp"])
+@pytest.mark.parametrize("preset", PRESETS)
 def test_heads_leave_in_float32_where_autocast_narrows_the_networks(preset):
     """To the bit what float32 makes of the same narrow features; gradients reach them."""
-    shape = DataShape(0, 2) if preset == "mlp" else DataShape(16, 1)
+    shape = DataShape(0, 2) if preset in POINTS else DataShape(16, 1)
     nets = Networks(shape, NetworkConfig(preset, width=4, z_dim=6))
     trunk, x = nets.trunk(), torch.rand(shape.batch(8)) * 2 - 1
     for head in (nets.gaussian_head(), nets.code_head(), nets.logit_head()):
