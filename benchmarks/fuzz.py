@@ -48,7 +48,7 @@ from idvae.evaluate.sources.images import open_images
 from idvae.io import strict_yaml
 from idvae.networks import DataShape
 from idvae.report.training import minutes
-from idvae.sweep.jobs import Plan
+from idvae.sweep.plan import Plan
 from idvae.training import checkpoints, settings
 from idvae.training.build import build_method, planned_method, shape_of_run
 from idvae.training.run import Run

@@ -28,11 +28,14 @@ def run(argv: Sequence[str]) -> int:
     if not plan_file.is_file():
         raise UserError(f"{plan_file}: no such file")
 
-    from idvae.sweep.jobs import Plan, sweep
+    from idvae.sweep.jobs import jobs
+    from idvae.sweep.launchers.local import Local
+    from idvae.sweep.plan import Plan
 
     plan = Plan.read(plan_file)
     devices = _devices(options.devices)
-    failed, undone = sweep(plan, Path(options.out), devices=devices, tell=_tell)
+    out = Path(options.out)
+    failed, undone = Local(devices).launch(jobs(plan, out), out, _tell)
     if undone:
         print(f"stopped, {len(undone)} runs are not finished; the same command goes on")
         return 130

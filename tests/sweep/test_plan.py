@@ -1,0 +1,59 @@
+"""What a plan may hold; a mistake in it is told before anything is made."""
+
+import pytest
+
+from idvae.cli import main
+from idvae.errors import UserError
+from idvae.sweep.plan import Plan
+
+
+def test_options_of_a_method_go_over_those_of_every_run_and_of_the_recipe(plan):
+    own = {"vae": {"steps": 7}, "gan": None}
+    read = Plan.read(plan(methods=own, config="fair", options={"steps": 5, "batch_size": 8}))
+    assert (read.options_of("vae")["steps"], read.options_of("gan")["steps"]) == (7, 5)
+    assert read.options_of("vae")["batch_size"] == 8
+    assert read.options_of("gan")["lr_final"] == 0.1  # the recipe's
+
+
+def test_what_a_plan_leaves_out_has_a_default(plan):
+    read = Plan.read(plan(options=None))
+    assert (read.seeds, read.options, read.config, read.evaluate) == ([0], {}, None, None)
+
+
+def test_options_of_a_method_are_a_mapping(plan):
+    read = Plan.read(plan(methods={"vae": 3}))
+    with pytest.raises(UserError, match="methods, vae: options are a mapping, not 3"):
+        read.options_of("vae")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"methods": ["vea"]}, "did you mean vae"),
+        ({"methods": None}, "methods is missing"),
+        ({"data": ["digit"]}, "did you mean digits"),
+        ({"seeds": [-1]}, "the seed -1 is out of range"),
+        ({"seeds": [2**63]}, "the seed 9223372036854775808 is out of range"),
+        ({"seeds": []}, "seeds are whole numbers"),
+        ({"seeds": [1, 1]}, "named twice"),
+        ({"seeds": 3}, "seeds cannot be 3"),
+        ({"methods": [3]}, "methods are names"),
+        ({"methods": [{"vae": None}]}, "methods are names"),
+        ({"data": [{"a": 1}]}, "data are names"),
+        ({"config": 3}, "config cannot be 3"),
+        ({"evaluate": "lite0"}, "evaluate cannot be 'lite0'"),
+        ({"sedes": [1]}, "unknown key 'sedes'"),
+        ({"options": {"stepz": 3}}, "stepz"),
+        ({"methods": {"vae": {"gamma": 3}}}, "gamma"),
+        ({"methods": {"vae": 3}}, "options are a mapping"),
+        ({"config": "nowhere.yaml"}, "nowhere.yaml"),
+        ({"options": {"steps": 0}}, "--steps 0 is out of range"),
+    ],
+)
+def test_a_mistake_in_the_plan_is_one_line(plan, tmp_path, capsys, values, words):
+    out = tmp_path / "out"
+    assert main(["sweep", str(plan(**values)), "--out", str(out), "--devices", "cpu"]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert not out.exists()
