@@ -18,7 +18,7 @@ from idvae.evaluate.experts import open_experts
 from idvae.evaluate.features import collect
 from idvae.evaluate.metrics.frechet import frechet_distance
 from idvae.evaluate.sources.images import open_images
-from idvae.io.files import atomic_file
+from idvae.pictures import theme
 
 LEVELS = {
     "noise (deviation, of 255)": (8, 20, 45, 90),
@@ -105,24 +105,17 @@ def distances(n, reference_n, size):
 
 def draw(found, path):
     """One panel a corruption, one line an expert, each relative to its greatest distance."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(1, len(found), figsize=(15, 3.2), layout="constrained", sharey=True)
-    for axis, (corruption, rows) in zip(axes, found.items(), strict=True):
-        for expert, values in rows.items():
-            axis.plot(range(len(values)), values, marker="o", markersize=4, label=expert)
-        axis.set_xticks(range(5), [0, *LEVELS[corruption]])
-        axis.set_xlabel(corruption, fontsize=9)
-        axis.set_yscale("log")
-        axis.grid(alpha=0.3)
-    axes[0].set_ylabel("Fréchet distance")
-    axes[0].legend(fontsize=8)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=100)
-    plt.close(figure)
+    with theme.figure((15, 3.2), columns=len(found), sharey=True) as (figure, axes):
+        for axis, (corruption, rows) in zip(axes.flat, found.items(), strict=True):
+            for expert, values in rows.items():
+                axis.plot(range(len(values)), values, marker="o", markersize=4, label=expert)
+            axis.set_xticks(range(5), [0, *LEVELS[corruption]])
+            axis.set_xlabel(corruption, fontsize=theme.VALUE)
+            axis.set_yscale("log")
+            axis.grid()
+        axes.flat[0].set_ylabel("Fréchet distance")
+        axes.flat[0].legend(fontsize=theme.TICKS)
+        theme.save(figure, path, dpi=100)
 
 
 def main():

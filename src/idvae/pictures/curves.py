@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from os import PathLike
 
-from idvae.io.files import atomic_file
+from idvae.pictures import theme
 
 # Panels by what is comparable: the losses that updates use, and what they are made of.
 OUTPUTS = ("dis_x", "dis_gen", "dis_rec")
@@ -18,11 +18,6 @@ def save_curves(path: str | PathLike[str], rows: Sequence[Mapping[str, float]], 
         rows: as `Run.metrics` gives them: at least one.
         title: what stands above.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     names = [n for n in rows[-1] if n not in SKIPPED and n not in OUTPUTS]
     panels: list[tuple[str, tuple[str, ...]]] = [(n, (n,)) for n in names]
     outputs = tuple(n for n in OUTPUTS if n in rows[-1])
@@ -30,21 +25,17 @@ def save_curves(path: str | PathLike[str], rows: Sequence[Mapping[str, float]], 
         panels.append(("Dis(x), Dis(x'), Dis(x̃)", outputs))
     columns = min(4, len(panels))
     lines = -(-len(panels) // columns)
-    figure, axes = plt.subplots(
-        lines, columns, figsize=(3.4 * columns, 2.6 * lines), layout="constrained", squeeze=False
-    )
-    for axis in axes.flat[len(panels) :]:
-        axis.remove()
-    for axis, (name, series) in zip(axes.flat, panels, strict=False):
-        for one in series:
-            points = [(row["step"], row[one]) for row in rows if one in row]
-            axis.plot(*zip(*points, strict=True), label=one, linewidth=1)
-        axis.set_title(name, fontsize=10)
-        axis.tick_params(labelsize=8)
-        axis.grid(alpha=0.3)
-        if len(series) > 1:
-            axis.legend(fontsize=7)
-    figure.suptitle(title, fontsize=11)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=110)
-    plt.close(figure)
+    with theme.figure((3.4 * columns, 2.6 * lines), lines, columns) as (figure, axes):
+        for axis in axes.flat[len(panels) :]:
+            axis.remove()
+        for axis, (name, series) in zip(axes.flat, panels, strict=False):
+            for one in series:
+                points = [(row["step"], row[one]) for row in rows if one in row]
+                axis.plot(*zip(*points, strict=True), label=one, linewidth=1)
+            axis.set_title(name, fontsize=theme.TITLE)
+            axis.tick_params(labelsize=theme.TICKS)
+            axis.grid()
+            if len(series) > 1:
+                axis.legend(fontsize=theme.LEGEND)
+        figure.suptitle(title, fontsize=theme.HEADING)
+        theme.save(figure, path)

@@ -5,11 +5,12 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from idvae.io.destination import Kind
 from idvae.io.files import atomic_file
+from idvae.pictures import theme
 
 SOFTWARE = "idvae"
 PATH = str | PathLike[str]
@@ -29,7 +30,7 @@ def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nda
     n, h, w, c = images.shape
     columns = min(columns or int(np.ceil(np.sqrt(n))), n)
     rows = -(-n // columns)
-    canvas = np.full((rows * (h + gap) + gap, columns * (w + gap) + gap, c), 255, np.uint8)
+    canvas = np.full((rows * (h + gap) + gap, columns * (w + gap) + gap, c), theme.BLANK, np.uint8)
     for i, image in enumerate(images):
         top, left = gap + (i // columns) * (h + gap), gap + (i % columns) * (w + gap)
         canvas[top : top + h, left : left + w] = image
@@ -47,7 +48,7 @@ def pairs(originals: np.ndarray, others: np.ndarray, columns: int = 8) -> np.nda
     for first in range(0, len(originals), columns):
         part = slice(first, first + columns)
         for images in (originals[part], others[part]):
-            blank = np.full((columns - len(images), *images.shape[1:]), 255, np.uint8)
+            blank = np.full((columns - len(images), *images.shape[1:]), theme.BLANK, np.uint8)
             rows.append(np.concatenate([images, blank]))
     return grid(np.concatenate(rows), columns)
 
@@ -71,28 +72,22 @@ def with_row_labels(image: np.ndarray, labels: Sequence[str], right: bool = Fals
         uint8, shape (height, wider, 3).
     """
     height, width, c = image.shape
-    font = _font(min(20, max(9, height // len(labels) // 3)))
+    font = theme.font(min(20, max(9, height // len(labels) // 3)))
     side = int(max(font.getlength(label) for label in labels)) + 12
-    canvas = Image.new("RGB", (width + side, height), "white")
+    canvas = Image.new("RGB", (width + side, height), theme.PAPER)
     picture = Image.fromarray(np.ascontiguousarray(image.repeat(3, 2) if c == 1 else image))
     canvas.paste(picture, (0 if right else side, 0))
     draw = ImageDraw.Draw(canvas)
     x, anchor = (width + 6, "lm") if right else (side - 6, "rm")
     for i, label in enumerate(labels):
         middle = (i + 0.5) * height / len(labels)
-        draw.text((x, middle), label, fill="black", font=font, anchor=anchor)
+        draw.text((x, middle), label, fill=theme.INK, font=font, anchor=anchor)
     return np.asarray(canvas)
 
 
 def with_column_labels(image: np.ndarray, labels: Sequence[str]) -> np.ndarray:
     """Write a label above each of the equal columns of a grid, reading upwards."""
     return np.rot90(with_row_labels(np.rot90(image, -1), labels, right=True))
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    import matplotlib  # brings a font that has Greek letters, which PIL's own lacks
-
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", size)
 
 
 def save_png(path: PATH, image: np.ndarray) -> None:
@@ -115,28 +110,16 @@ def save_density(
         data, samples: float, shapes (N, 2) and (M, 2).
         title: what stands above the samples.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     left, right = labels or (f"data ({len(data):,})", title)
     half = 1.3 * np.abs(data).max()
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4.6), layout="constrained")
-    for axis, points, name in zip(axes, (data, samples), (left, right), strict=True):
-        counts, *_ = np.histogram2d(*points.T, bins=160, range=[[-half, half]] * 2)
-        # The square root keeps thin bridges between the modes visible.
-        axis.imshow(
-            np.sqrt(counts.T),
-            origin="lower",
-            extent=[-half, half] * 2,
-            cmap="magma",
-            aspect="equal",
-        )
-        axis.set_title(name)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=110)
-    plt.close(figure)
+    with theme.figure((9, 4.6), columns=2) as (figure, axes):
+        for axis, points, name in zip(axes.flat, (data, samples), (left, right), strict=True):
+            counts, *_ = np.histogram2d(*points.T, bins=160, range=[[-half, half]] * 2)
+            # The square root keeps thin bridges between the modes visible.
+            density = np.sqrt(counts.T)
+            axis.imshow(density, origin="lower", extent=[-half, half] * 2, aspect="equal")
+            axis.set_title(name)
+        theme.save(figure, path)
 
 
 def save_images(folder: Path, images: np.ndarray) -> None:

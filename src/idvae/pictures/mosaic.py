@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from os import PathLike
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from idvae.pictures import grids
+from idvae.pictures import grids, theme
 
 COLUMNS, LINES = 5, 2  # images in a block
 BLOCK = COLUMNS * LINES
@@ -41,7 +41,7 @@ def save_mosaic(path: str | PathLike[str], originals: np.ndarray, strips: Sequen
         originals: uint8 (BLOCK, H, W, C), the same for all rows.
         strips: at least one.
     """
-    font = _font(TEXT)
+    font = theme.font(TEXT)
     scale = max(1, -(-CELL // originals.shape[1]))
     blocks = [
         [
@@ -54,17 +54,17 @@ def save_mosaic(path: str | PathLike[str], originals: np.ndarray, strips: Sequen
     label = MARGIN + round(max(font.getlength(line) for s in strips for line in _lines(s.name)))
     left = [label + MARGIN + i * (width + MARGIN) for i in range(3)]
     top = [MARGIN + 2 * TEXT + i * (height + MARGIN) for i in range(len(strips))]
-    picture = Image.new("RGB", (left[2] + width + MARGIN, top[-1] + height + MARGIN), "white")
+    picture = Image.new("RGB", (left[2] + width + MARGIN, top[-1] + height + MARGIN), theme.PAPER)
     draw = ImageDraw.Draw(picture)
     for x, head in zip(left, HEADS, strict=True):
-        draw.text((x + width / 2, MARGIN + TEXT / 2), head, "black", font, anchor="mm")
+        draw.text((x + width / 2, MARGIN + TEXT / 2), head, theme.INK, font, anchor="mm")
     for y, strip, row in zip(top, strips, blocks, strict=True):
         text = "\n".join(_lines(strip.name))
-        draw.text((MARGIN, y + height / 2), text, "black", font, anchor="lm")
+        draw.text((MARGIN, y + height / 2), text, theme.INK, font, anchor="lm")
         for x, block in zip(left, row, strict=True):
             if block is None:
                 middle = (x + width / 2, y + height / 2)
-                draw.text(middle, "none: no encoder", "#777777", font, anchor="mm")
+                draw.text(middle, "none: no encoder", theme.FAINT, font, anchor="mm")
             else:
                 picture.paste(Image.fromarray(block), (x, y))
     grids.save_png(path, np.asarray(picture))
@@ -80,10 +80,3 @@ def _block(images: np.ndarray, scale: int) -> np.ndarray:
 def _lines(name: str) -> list[str]:
     """A name of several options on lines of its own."""
     return name.replace(" (", "\n(").replace(", ", ",\n").split("\n")
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    # Pillow's own font has no Greek letters; Matplotlib brings one that does.
-    from matplotlib.font_manager import findfont
-
-    return ImageFont.truetype(findfont("DejaVu Sans"), size)

@@ -9,12 +9,11 @@ from os import PathLike
 
 from idvae.errors import UserError
 from idvae.evaluate.scores import RECONSTRUCTION
-from idvae.io.files import atomic_file
+from idvae.pictures import theme
 from idvae.report.rows import Row
 from idvae.report.table import markdown_line
 
 SHOWN = "squared_error"  # L_recons, which the paper's Figure 3 shows
-COLOUR = "#4477aa"
 
 
 def those_that_reconstruct(rows: Sequence[Row]) -> list[Row]:
@@ -85,43 +84,32 @@ def save_figure(paths: Sequence[str | PathLike[str]], rows: Sequence[Row]) -> bo
     there = [r for r in those_that_reconstruct(rows) if SHOWN in r.scores.reconstruction["values"]]
     if not there:
         return False
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     values = [row.scores.reconstruction["values"][SHOWN] for row in there]
     text = caption(rows)
     if any(row.over_seeds for row in there):
         text += " A dot is one training."
     text = textwrap.fill(text, 105)
     height = 1.2 + 0.42 * len(there) + 0.16 * text.count("\n")
-    with matplotlib.rc_context({"svg.fonttype": "none"}):
-        figure, axis = plt.subplots(figsize=(7, height), layout="constrained")
+    with theme.figure((7, height)) as (figure, axes):
+        axis = axes[0, 0]
         at = range(len(there))
         means, bars = [v["mean"] for v in values], [bar(v) for v in values]
-        axis.barh(at, means, 0.62, xerr=bars, color=COLOUR, ecolor="#222222", capsize=4)
+        axis.barh(at, means, 0.62, xerr=bars, color=theme.BAR, ecolor=theme.EDGE, capsize=4)
         right = max(m + b for m, b in zip(means, bars, strict=True))
         for i, value in enumerate(values):
             dots = value.get("values", ())
-            axis.plot(dots, [i] * len(dots), "o", color="white", mec="#222222", ms=4)
+            axis.plot(dots, [i] * len(dots), "o", color=theme.PAPER, mec=theme.EDGE, ms=4)
             edge = max(value["mean"] + bars[i], *dots, 0.0)
-            axis.text(edge + 0.015 * right, i, _cell(value), va="center", fontsize=9)
+            axis.text(edge + 0.015 * right, i, _cell(value), va="center", fontsize=theme.VALUE)
         axis.set_yticks(at, [textwrap.fill(row.name, 30) for row in there])
         axis.invert_yaxis()
         axis.set_xlim(0, 1.22 * right or 1)
         axis.spines[["top", "right"]].set_visible(False)
         axis.set_xlabel("squared error an image, values in [−1, 1] (lower is better)")
-        figure.supxlabel(text, fontsize=7.5, color="#444444", x=0.01, ha="left")
+        figure.supxlabel(text, fontsize=theme.CAPTION, color=theme.NOTE, x=0.01, ha="left")
         for path in paths:
-            with atomic_file(path) as temporary:
-                figure.savefig(temporary, dpi=150, metadata=_undated(path))
-        plt.close(figure)
+            theme.save(figure, path, dpi=150)
     return True
-
-
-def _undated(path: str | PathLike[str]) -> dict[str, None] | None:
-    return {"Date": None} if str(path).endswith(".svg") else None
 
 
 def _cell(value: dict | None) -> str:
