@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from idvae.cli import main
-from idvae.cli.evaluate import _device
 from torchrun import start_all
 
 
@@ -43,11 +42,3 @@ def test_two_processes_score_as_one(images, tmp_path):
     assert one["facts"] == two["facts"]
     for metric, value in one["row"]["lite0@32"].items():
         assert two["row"]["lite0@32"][metric]["mean"] == pytest.approx(value["mean"], rel=1e-9)
-
-
-def test_each_of_several_processes_has_a_gpu_of_its_own(monkeypatch):
-    assert _device("cuda") == "cuda"
-    monkeypatch.setenv("WORLD_SIZE", "8")
-    monkeypatch.setenv("LOCAL_RANK", "3")
-    assert _device("cuda") == "cuda:3"
-    assert _device("cpu") == "cpu"

@@ -7,7 +7,8 @@ import pytest
 
 from idvae.cli import main
 from idvae.errors import UserError
-from idvae.report.modes import as_csv, markdown, modes_rows
+from idvae.evaluate.metrics.modes import modes
+from idvae.report.modes import as_csv, markdown, modes_rows, save
 from report.made import a_run
 
 FOUND = {
@@ -92,3 +93,12 @@ def test_mistakes_are_told(runs):
     (made[0][0].path / "modes.json").unlink()
     with pytest.raises(UserError, match=r"has no modes\.json"):
         modes_rows(made)
+
+
+def test_what_is_counted_is_found_again(tmp_path):
+    run = a_run(tmp_path / "run")
+    centres = [[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]]
+    save(run, 40, modes([[0.1, 0.0], [9.0, 0.1], [5.0, 5.0], [0.0, 0.1]], centres, 0.1), 4)
+    (row,) = modes_rows([(run, "IDVAE")])
+    assert (row.covered.values, row.good.values) == ((2.0,), (0.75,))
+    assert (row.modes, row.n, row.steps) == (3, 4, 40)

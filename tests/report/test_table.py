@@ -8,7 +8,16 @@ from idvae.evaluate.scores import Scores, Value
 from idvae.report import table as module
 from idvae.report.agreement import agreement, in_words, kendall, overlap
 from idvae.report.rows import Entry, Row, rows_of
-from idvae.report.table import agreement_words, as_csv, latex, markdown, table, training_lines
+from idvae.report.table import (
+    agreement_words,
+    all_as_csv,
+    as_csv,
+    latex,
+    markdown,
+    significance_words,
+    table,
+    training_lines,
+)
 from report.made import entry
 
 # The paper's Table 1, CIFAR10.
@@ -154,3 +163,39 @@ def test_rows_of_runs_say_what_training_took(tmp_path):
 def test_tables_need_no_torch():
     code = f"import sys, {module.__name__}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def scored_runs(folder, method, fds, error=None):
+    """A run a seed, each scored by two experts."""
+    return [
+        entry(folder / f"{method}-{seed}", method, seed, (fd, fd + 1), error and error + seed)
+        for seed, fd in enumerate(fds)
+    ]
+
+
+def test_a_row_is_tested_by_each_expert_and_in_reconstructions(tmp_path):
+    entries = scored_runs(tmp_path, "vae", (1.0, 2.0, 3.0, 4.0), 1.0)
+    entries += scored_runs(tmp_path, "idvae", (11.0, 12.0, 13.0, 14.0), 11.0)
+    entries += scored_runs(tmp_path, "gan", (5.0,))
+    rows = rows_of(entries)
+    words = significance_words(rows, table(rows), None)
+    sentence = "4 seeds a row: VAE is significantly better than IDVAE (p = 0.0286)"
+    for measure in ("a (Fréchet distance)", "b (Fréchet distance)"):
+        assert f"- By {measure}, {sentence}" in words
+    assert f"- By squared error of reconstructions, {sentence}" in words
+    assert (
+        "Not tested, with fewer than 3 seeds: GAN (1)." in words
+    )  # its two sample sets are one value
+    assert "Is IDVAE better than the rest?" in significance_words(rows, table(rows), "IDVAE")
+
+
+def test_all_metrics_stand_under_one_header(tmp_path):
+    made = scored_runs(tmp_path, "vae", (1.0, 2.0))
+    for one in made:
+        one.scores.row["a"]["kid"] = Value.of([0.5])
+    lines = all_as_csv(rows_of(made)).splitlines()
+    assert [line for line in lines if line.startswith("model,")] == [lines[0]]
+    assert {line.split(",")[2] for line in lines[1:]} == {
+        "fd", "kid", "parameters", "training_macs", "training_minutes"
+    }  # fmt: skip
+    assert len(set(lines)) == len(lines)

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from idvae.training.distributed import join_processes, slower_in_bf16
+from idvae.training.distributed import join_processes, own_device, slower_in_bf16
 
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc's malloc")
 
@@ -69,3 +69,11 @@ def test_bf16_is_known_to_be_slow_where_there_is_no_amx(monkeypatch):
     assert not slower_in_bf16(torch.device("cuda"), "bf16")
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able | {"amx_bf16": True})
     assert not slower_in_bf16(cpu, "bf16")
+
+
+def test_each_of_several_processes_has_a_gpu_of_its_own(monkeypatch):
+    assert own_device("cuda") == "cuda"
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert own_device("cuda") == "cuda:3"
+    assert own_device("cpu") == "cpu"

@@ -14,13 +14,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from idvae.data.prepared import PreparedSet
-    from idvae.evaluate.scores import Value
     from idvae.pictures.mosaic import Strip
     from idvae.report.rows import Entry, Row
-    from idvae.report.table import Table
     from idvae.training.run import Run
 
-ERROR = "squared_error"
 FOLDER = Kind(
     "a comparison",
     "table.md",
@@ -54,12 +51,12 @@ def run(argv: Sequence[str]) -> None:
             figures = [folder / f"figure3.{ending}" for ending in ("png", "svg")]
             shown = reconstruction.save_figure(figures, grouped)
             parts += [measures, "![Reconstruction error](figure3.png)\n"] if shown else [measures]
-        parts.append(_significance(grouped, made, against))
+        parts.append(table.significance_words(grouped, made, against))
         parts += _table2(folder / "table2.png", grouped, options.device)
         text = "\n".join(parts)
         (folder / "table.md").write_text(text, encoding="utf-8")
         (folder / "table.tex").write_text(table.latex(made), encoding="utf-8")
-        (folder / "table.csv").write_text(_csv(grouped), encoding="utf-8")
+        (folder / "table.csv").write_text(table.all_as_csv(grouped), encoding="utf-8")
         (folder / "agreement.md").write_text(words, encoding="utf-8")
     print(f"{text}\n{words}\nwrote {out.path}")
 
@@ -128,19 +125,6 @@ def _entry(place: str) -> Entry:
     return Entry(scores, run, methods.get(run.config["method"]).title)
 
 
-def _csv(grouped: Sequence[Row]) -> str:
-    """All metrics that there are, under one header."""
-    from idvae.evaluate.scores import METRICS
-    from idvae.report import table
-
-    found = [m for m in METRICS if any(m in v for r in grouped for v in r.scores.row.values())]
-    tables = [table.table(grouped, metric) for metric in found]
-    texts = [table.as_csv(one) for one in tables]
-    header = texts[0].splitlines(keepends=True)[0]
-    lines = [line for text in texts for line in text.splitlines(keepends=True)[1:]]
-    return header + "".join(lines) + table.training_lines(tables[0])
-
-
 def _against(asked: str | None, rows: Sequence[tuple[str, str | None]]) -> str | None:
     """The name of the row that `--against` names by itself or by its method.
 
@@ -160,32 +144,6 @@ def _against(asked: str | None, rows: Sequence[tuple[str, str | None]]) -> str |
         told = "is no row of runs" if not found else "means several rows"
         raise UserError(f"--against {asked!r} {told}; name one of {names}")
     return found[0]
-
-
-def _significance(grouped: Sequence[Row], made: Table, against: str | None) -> str:
-    """One row against the rest by each expert, and in the error of reconstructions."""
-    from idvae.evaluate.scores import METRICS
-    from idvae.report.significance import compare, in_words
-
-    title, less = METRICS[made.metric]
-    runs = [row for row in grouped if row.runs]
-    found = {}
-    for expert in made.experts:
-        there = [row for row in runs if made.metric in row.scores.row.get(expert, {})]
-        values = {r.name: _per_seed(r, r.scores.row[expert][made.metric]) for r in there}
-        found[f"{expert} ({title})"] = compare(values, less, against)
-    errors = {}
-    for row in runs:
-        measured = (row.scores.reconstruction or {}).get("values", {}).get(ERROR)
-        if measured:
-            errors[row.name] = measured.get("values", [measured["mean"]])
-    found["squared error of reconstructions"] = compare(errors, True, against)
-    return in_words(found)
-
-
-def _per_seed(row: Row, value: Value) -> Sequence[float]:
-    """One value a training: sample sets of one model say nothing of another training."""
-    return value.values if row.over_seeds else [value.mean]
 
 
 def _table2(path: Path, grouped: Sequence[Row], device: str) -> list[str]:

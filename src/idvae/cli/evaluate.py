@@ -1,6 +1,5 @@
 """`idvae evaluate`: score a generator's images against real ones by a battery of experts."""
 
-import os
 import sys
 import time
 from argparse import Namespace
@@ -26,7 +25,6 @@ def run(argv: Sequence[str]) -> None:
     """Score, print, and write scores.json."""
     options = _parser().parse_args(argv)
     experts, metrics = _listed(options.experts), _listed(options.metrics)
-    options.device = _device(options.device)
     value_range, weights = _range(options.range), _weights(options.weights)
     out = _out(options)
     inputs = _inputs(options, experts, weights)
@@ -36,8 +34,10 @@ def run(argv: Sequence[str]) -> None:
             raise UserError(f"--{name.replace('_', '-')} {value} is out of range; it is at least 2")
 
     from idvae.evaluate.battery import evaluate
+    from idvae.training.distributed import group_of, own_device
 
-    with _group() as rank, _announcing(rank == 0) as announce:
+    options.device = own_device(options.device)
+    with group_of("evaluation", "start it again") as rank, _announcing(rank == 0) as announce:
         model, images = _images(options)
         reference = _reference(options.reference, model)
         real: Any = not options.no_true_data
@@ -265,35 +265,6 @@ def _print(scores: "Scores", out: Path) -> None:
         cells = [f"{metric} {value['mean']:.5g}" for metric, value in values.items()]
         print(f"{scores.name}  reconstruction  {'  '.join(cells)}")
     print(f"wrote {out}")
-
-
-@contextmanager
-def _group() -> Iterator[int]:
-    """The group of processes that torchrun started, if it did; yields the rank."""
-    if _world() == 1:
-        yield 0
-        return
-    import torch.distributed as dist
-
-    from idvae.training.distributed import lost_process_told
-
-    dist.init_process_group("gloo")
-    try:
-        with lost_process_told("evaluation", "start it again"):
-            yield dist.get_rank()
-    finally:
-        dist.destroy_process_group()
-
-
-def _device(asked: str) -> str:
-    """Each process of a machine takes a GPU of its own, where several evaluate together."""
-    several = _world() > 1
-    return f"cuda:{os.environ['LOCAL_RANK']}" if several and asked == "cuda" else asked
-
-
-def _world() -> int:
-    """How many processes torchrun started; 1 where it did not."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def _help(method: str) -> str:
 
 
 def _fit(trainer: Any) -> int:
-    from idvae.cli.training_report import finish, watch
+    from idvae.training.display import watch
     from idvae.training.distributed import slower_in_bf16
 
     if not trainer.is_first:  # one process of several speaks
@@ -150,3 +150,39 @@ def _fit(trainer: Any) -> int:
     if not done:
         print(f"stopped at step {trainer.step:,}; go on with: idvae train --resume {run.path}")
     return 0
+
+
+def finish(trainer: Any) -> None:
+    """Draw the curves; for points count the modes; say where the pictures are."""
+    from idvae.pictures.curves import save_curves
+    from idvae.training import checkpoints
+
+    run = trainer.run
+    if run.metrics():
+        save_curves(run.path / "curves.png", run.metrics(), trainer.method.title)
+        print(f"curves: {run.path / 'curves.png'}")
+    for kind in ("samples", "reconstructions"):
+        if newest := sorted((run.path / kind).glob("*.png"))[-1:]:
+            print(f"{kind}: {newest[0]}")
+    if "modes" in trainer.data.meta and checkpoints.steps(run.path / "checkpoints"):
+        _count_modes(trainer)
+
+
+def _count_modes(trainer: Any) -> None:
+    """Modes covered and share of good samples, of 10,000 samples from the newest checkpoint.
+
+    After a divergence that is one of a step before.
+    """
+    from idvae.evaluate.metrics.modes import modes
+    from idvae.model import Model
+    from idvae.report.modes import save
+
+    facts = trainer.data.meta["modes"]
+    model = Model(trainer.run)
+    samples = model.sample(10_000, trainer.config.seed)
+    found = modes(samples, facts["centres"], facts["sigma"])
+    print(
+        f"modes covered at step {model.step:,}: {found.covered} of {len(found.counts)}; "
+        f"{found.good_share:.1%} of {len(samples):,} samples within 3σ of a mode"
+    )
+    save(trainer.run, model.step, found, len(samples))

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from idvae.errors import UserError
+from idvae.evaluate.metrics.modes import ModesReport
 from idvae.evaluate.scores import Value
+from idvae.io.files import atomic_file
 from idvae.report.significance import compare, in_words
 from idvae.training.run import Run
+
+FILE = "modes.json"  # of a run
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,26 @@ class ModesRow:
     modes: int
     n: int
     steps: int
+
+
+def save(run: Run, step: int, found: ModesReport, n: int) -> None:
+    """Write what was counted into a run, where `modes_rows` finds it.
+
+    Args:
+        run: on points.
+        step: of the weights.
+        found: by `modes`.
+        n: samples that were drawn.
+    """
+    row = {
+        "step": step,
+        "covered": found.covered,
+        "modes": len(found.counts),
+        "good_share": found.good_share,
+        "n": n,
+    }
+    with atomic_file(run.path / FILE) as temporary:
+        temporary.write_text(json.dumps(row) + "\n", encoding="utf-8")
 
 
 def modes_rows(runs: Sequence[tuple[Run, str]]) -> list[ModesRow]:
@@ -76,13 +100,11 @@ def modes_rows(runs: Sequence[tuple[Run, str]]) -> list[ModesRow]:
 
 
 def _found(run: Run) -> dict[str, int | float]:
-    file = run.path / "modes.json"
+    file = run.path / FILE
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UserError(
-            f"{run.path} has no modes.json; idvae train writes it at the end"
-        ) from error
+        raise UserError(f"{run.path} has no {FILE}; idvae train writes it at the end") from error
     except ValueError as error:
         raise UserError(f"{file} is damaged: {error}") from error
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 
 from idvae.errors import UserError
 from idvae.evaluate.scores import METRICS, Value
+from idvae.report import significance
 from idvae.report.agreement import agreement, in_words, overlap
 from idvae.report.rows import Row
 from idvae.report.training import Training, training_of, with_unit
 
 TRUE_DATA = "True Data"  # the real-data baseline, by its name in the paper
+ERROR = "squared_error"  # of reconstructions, by which they are tested
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,16 @@ def training_lines(made: Table) -> str:
     return out.getvalue()
 
 
+def all_as_csv(given: Sequence[Row]) -> str:
+    """Every metric that a row has and what trainings took, as `as_csv`, under one header."""
+    found = [m for m in METRICS if any(m in v for row in given for v in row.scores.row.values())]
+    tables = [table(given, metric) for metric in found]
+    texts = [as_csv(one) for one in tables]
+    header = texts[0].splitlines(keepends=True)[0]
+    lines = [line for text in texts for line in text.splitlines(keepends=True)[1:]]
+    return header + "".join(lines) + training_lines(tables[0])
+
+
 def latex(made: Table) -> str:
     """The table for a paper; needs no package."""
     head = ["Model", *made.experts, *_training_head(made)]
@@ -202,6 +214,35 @@ def agreement_words(given: Sequence[Row], made: Table) -> str:
     ]
     values = {e: {s.name: s.row[e][made.metric] for s in shared} for e in made.experts}
     return in_words(agreement(values, made.metric), made.metric)
+
+
+def significance_words(given: Sequence[Row], made: Table, against: str | None) -> str:
+    """Tests of one row against the rest, in Markdown: by each expert, and in reconstructions.
+
+    Args:
+        given: the rows of a table; those of runs are tested.
+        made: the table.
+        against: the name of the row, if it was chosen before its scores were seen; else the best.
+    """
+    title, less = METRICS[made.metric]
+    runs = [row for row in given if row.runs]
+    found = {}
+    for expert in made.experts:
+        there = [row for row in runs if made.metric in row.scores.row.get(expert, {})]
+        values = {r.name: _per_seed(r, r.scores.row[expert][made.metric]) for r in there}
+        found[f"{expert} ({title})"] = significance.compare(values, less, against)
+    errors = {}
+    for row in runs:
+        measured = (row.scores.reconstruction or {}).get("values", {}).get(ERROR)
+        if measured:
+            errors[row.name] = measured.get("values", [measured["mean"]])
+    found["squared error of reconstructions"] = significance.compare(errors, True, against)
+    return significance.in_words(found)
+
+
+def _per_seed(row: Row, value: Value) -> Sequence[float]:
+    """One value a training: sample sets of one model say nothing of another training."""
+    return value.values if row.over_seeds else [value.mean]
 
 
 def _training_head(made: Table) -> list[str]:

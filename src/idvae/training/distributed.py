@@ -97,18 +97,48 @@ def join_processes(device: str, precision: str, threads: int) -> Processes:
     # Off unless asked for: torch's own default shortens the factors of convolutions on a GPU.
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
-    world = int(os.environ.get("WORLD_SIZE", 1))
+    world = started()
     if world == 1:
         return Processes(torch_device(device))
-    if kind == "cuda":  # each process of a machine has a GPU of its own
-        kind = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
-    here = torch_device(kind)
+    here = torch_device(own_device(kind))
     if here.type == "cuda":
         torch.cuda.set_device(here)
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if here.type == "cuda" else "gloo")
         atexit.register(_leave)
     return Processes(here, distributed.get_rank(), world)
+
+
+def started() -> int:
+    """How many processes torchrun started; 1 where it did not."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def own_device(device: str) -> str:
+    """Each process of a machine takes a GPU of its own, where several work together."""
+    several = started() > 1
+    return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if several and device == "cuda" else device
+
+
+@contextmanager
+def group_of(work: str, then: str) -> Iterator[int]:
+    """Yield the rank in the group of processes that torchrun started, if it did.
+
+    Args:
+        work, then: as of `lost_process_told`.
+
+    Raises:
+        UserError: another process is gone.
+    """
+    if started() == 1:
+        yield 0
+        return
+    distributed.init_process_group("gloo")
+    try:
+        with lost_process_told(work, then):
+            yield distributed.get_rank()
+    finally:
+        distributed.destroy_process_group()
 
 
 def keep_freed_memory() -> bool:

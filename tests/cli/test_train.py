@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from idvae import data
-from idvae.cli.training_report import finish
+from idvae.cli.train import finish
 from idvae.errors import DivergedError
 from idvae.evaluate.metrics.modes import modes
 from idvae.model import load

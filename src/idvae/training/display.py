@@ -1,15 +1,10 @@
-"""What a training shows while it runs and when it ends."""
+"""What a training shows while it runs: a bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-
-import numpy as np
-
-from idvae.io.files import atomic_file
-from idvae.pictures.curves import save_curves
 
 OnLog = Callable[[int, Mapping[str, float]], None]
 
@@ -78,48 +73,3 @@ def _clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-def finish(trainer: Any) -> None:
-    """Draw the curves; for points report the modes; say where the pictures are."""
-    from idvae.training import checkpoints
-
-    run = trainer.run
-    if run.metrics():
-        save_curves(run.path / "curves.png", run.metrics(), trainer.method.title)
-        print(f"curves: {run.path / 'curves.png'}")
-    for kind in ("samples", "reconstructions"):
-        if newest := sorted((run.path / kind).glob("*.png"))[-1:]:
-            print(f"{kind}: {newest[0]}")
-    if "modes" in trainer.data.meta and checkpoints.steps(run.path / "checkpoints"):
-        _report_modes(trainer)
-
-
-def _report_modes(trainer: Any) -> None:
-    """Modes covered and share of good samples, of 10,000 samples from the newest checkpoint.
-
-    After a divergence that is one of a step before.
-    """
-    import json
-
-    from idvae.evaluate.metrics.modes import modes
-    from idvae.model import Model
-
-    facts = trainer.data.meta["modes"]
-    model = Model(trainer.run)
-    samples = model.sample(10_000, trainer.config.seed)
-    found = modes(samples, np.asarray(facts["centres"]), facts["sigma"])
-    total = len(facts["centres"])
-    print(
-        f"modes covered at step {model.step:,}: {found.covered} of {total}; "
-        f"{found.good_share:.1%} of {len(samples):,} samples within 3σ of a mode"
-    )
-    with atomic_file(trainer.run.path / "modes.json") as temporary:
-        row = {
-            "step": model.step,
-            "covered": int(found.covered),
-            "modes": total,
-            "good_share": float(found.good_share),
-            "n": len(samples),
-        }
-        temporary.write_text(json.dumps(row) + "\n", encoding="utf-8")
