@@ -17,7 +17,7 @@ def run(argv: Sequence[str]) -> None:
     commands = {"list": _list, "fetch": _fetch, "train": _train}
     if argv and argv[0] in commands:
         return commands[argv[0]](argv[1:])
-    Parser("experts", "Experts: networks that judge images.", usage=USAGE).parse_args(argv)
+    Parser("experts", "Experts: networks that make features.", usage=USAGE).parse_args(argv)
     raise UserError("say list, fetch or train; see idvae experts --help")
 
 
