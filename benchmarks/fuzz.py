@@ -53,7 +53,7 @@ from idvae.training import checkpoints, settings
 from idvae.training.build import build_method, planned_method, shape_of_run
 from idvae.training.run import Run
 
-SLOWEST = 10.0  # seconds that one input may take
+SLOWEST = 10.0  # seconds of the processor that one input may take
 LONGEST = 1000  # characters of a message
 MEMORY = 3 << 30
 CORPUS = 300  # inputs kept to mutate: valid ones, and those that met a new outcome
@@ -510,7 +510,7 @@ def attempt(target: Target, data: bytes) -> tuple[str, str]:
     Returns:
         "accepted" and nothing; "refused" and the place that did; "finding" and what was raised.
     """
-    began = time.monotonic()
+    began = time.process_time()  # a busy machine is no finding
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -524,8 +524,8 @@ def attempt(target: Target, data: bytes) -> tuple[str, str]:
         return "finding", f"{type(error).__name__} at {_place(error)}: {str(error)[:200]}"
     else:
         outcome, said = "accepted", ""
-    if time.monotonic() - began > SLOWEST:
-        return "finding", f"{outcome} after {time.monotonic() - began:.0f} s"
+    if time.process_time() - began > SLOWEST:
+        return "finding", f"{outcome} after {time.process_time() - began:.0f} s"
     return outcome, said
 
 
