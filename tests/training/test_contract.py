@@ -9,7 +9,7 @@ import torch
 from idvae import data, methods
 from idvae.errors import UserError
 from idvae.model import load
-from idvae.training import checkpoints, cuda_graphs, flops, start
+from idvae.training import checkpoints, cuda_graphs, flops, frozen, start
 from torchrun import start_all
 from training.test_cuda_graphs import Again, Tape
 
@@ -81,6 +81,17 @@ def test_frozen_networks_never_move_and_are_stored_once(digits, vae, tmp_path):
         assert load(run.path).sample(2).shape == (2, 16, 16, 1)
     finally:
         (Path(vae) / "away").rename(Path(vae) / "config.yaml")
+
+
+def test_frozen_weights_of_another_shape_are_told_from_their_header(
+    digits, vae, tmp_path, monkeypatch
+):
+    run = start.train("toy", digits, tmp_path / "run", **OPTIONS, pretrained=vae)
+    frozen.save_file({"features.blocks.0.0.weight": torch.zeros(9, 9)}, run.path / frozen.FILE)
+    method = begun(digits, vae, tmp_path / "other").method
+    monkeypatch.setattr(checkpoints, "read_tensors", lambda path: pytest.fail(f"{path} was read"))
+    with pytest.raises(UserError, match=r"frozen\.safetensors does not fit"):
+        frozen.load(method, run)
 
 
 def test_a_frozen_network_needs_its_run(digits, tmp_path):

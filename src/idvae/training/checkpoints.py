@@ -134,10 +134,10 @@ def load(
         raise UserError(f"{path} is a checkpoint of {found}, not of {method}")
     average = path / "average.safetensors"
     if like is not None:
-        _check_shapes(shapes(path / "model.safetensors"), trained(like), path)
+        check_shapes(shapes(path / "model.safetensors"), trained(like), path)
         if average.exists():
             twins = {name: getattr(like, name) for name in like.averaged}
-            _check_shapes(shapes(average), averaged(like, twins), path)
+            check_shapes(shapes(average), averaged(like, twins), path)
     return Checkpoint(
         step=saved_step,
         method=found,
@@ -189,7 +189,8 @@ def _shapes_of(state: Mapping[str, Tensor]) -> Shapes:
     return {name: (t.dtype, tuple(t.shape)) for name, t in state.items()}
 
 
-def _check_shapes(found: Shapes, state: Mapping[str, Tensor], where: Path) -> None:
+def check_shapes(found: Shapes, state: Mapping[str, Tensor], where: Path) -> None:
+    """Raise UserError where names, types or shapes are not those of a state."""
     own = _shapes_of(state)
     for name in sorted(set(own) | set(found)):
         if own.get(name) != found.get(name):
@@ -216,13 +217,13 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], where: Path) 
     Raises:
         UserError: they are not.
     """
-    _check_shapes(_shapes_of(weights), module.state_dict(), where)
+    check_shapes(_shapes_of(weights), module.state_dict(), where)
     module.load_state_dict(dict(weights))
 
 
 def load_method(method: Method, weights: Mapping[str, Tensor], where: Path) -> None:
     """The same for a method, whose frozen networks are not among the weights."""
-    _check_shapes(_shapes_of(weights), trained(method), where)
+    check_shapes(_shapes_of(weights), trained(method), where)
     method.load_state_dict(dict(weights), strict=not method.frozen)
 
 

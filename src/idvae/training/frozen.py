@@ -44,10 +44,8 @@ def pretrain(method: Method) -> None:
 def store(method: Method, run: Run) -> None:
     """Write them to the run's folder."""
     if method.frozen:
-        own = checkpoints.trained(method)
-        state = {k: v for k, v in method.state_dict().items() if k not in own}
         with atomic_file(run.path / FILE) as temporary:
-            save_file(checkpoints.on_cpu(state), temporary)
+            save_file(checkpoints.on_cpu(_frozen(method)), temporary)
 
 
 def load(method: Method, run: Run) -> None:
@@ -57,9 +55,17 @@ def load(method: Method, run: Run) -> None:
         UserError: it is gone or damaged, or does not fit.
     """
     if method.frozen:
-        found = checkpoints.read_tensors(run.path / FILE)
+        file = run.path / FILE
+        checkpoints.check_shapes(checkpoints.shapes(file), _frozen(method), file)
+        found = checkpoints.read_tensors(file)
         for name in method.frozen:
-            checkpoints.load_weights(getattr(method, name), _within(name, found), run.path / FILE)
+            checkpoints.load_weights(getattr(method, name), _within(name, found), file)
+
+
+def _frozen(method: Method) -> dict[str, Tensor]:
+    """The state of the frozen networks alone."""
+    trained = checkpoints.trained(method)
+    return {key: value for key, value in method.state_dict().items() if key not in trained}
 
 
 def _within(network: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
