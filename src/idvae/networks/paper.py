@@ -4,14 +4,13 @@ from itertools import pairwise
 
 from torch import nn
 
-from idvae.networks.config import DataShape
 from idvae.networks.decoders import ConvDecoder
 from idvae.networks.norm import CODES, BatchNorm
-from idvae.networks.preset import Preset
+from idvae.networks.preset import ConvPreset
 from idvae.networks.trunks import ConvTrunk, Stage
 
 
-class Paper(Preset):
+class Paper(ConvPreset):
     """Trunk: 5×5 convolutions, batch normalisation and ReLU after each.
 
     Decoder: 5×5 transposed convolutions, and one of stride 1 to tanh.
@@ -20,10 +19,16 @@ class Paper(Preset):
     default_width, default_z_dim = 64, 128
     softplus = True
 
-    def __init__(self, shape: DataShape, width: int, z_dim: int) -> None:
-        super().__init__(shape, width, z_dim)
-        self.stages = stages(shape.size, width)
-        self.features = self.stages[-1].width * self.stages[-1].side ** 2
+    @staticmethod
+    def stages_of(size: int, width: int) -> tuple[Stage, ...]:
+        """64 s2, 128 s2, 256 s2, 512 s1: 8·8·512 features at 64 px, 4·4·512 at 32 px.
+
+        At 128 px, which the authors did not use, 512 s2 comes before the last, again 8·8·512.
+        """
+        w = width
+        widths = [w, 2 * w, 4 * w] + ([8 * w] if size == 128 else [])
+        made = [Stage(c, 2, size >> (i + 1)) for i, c in enumerate(widths)]
+        return (*made, Stage(8 * w, 1, made[-1].side))
 
     def trunk(self) -> nn.Module:
         blocks, previous = [], self.shape.channels
@@ -43,14 +48,3 @@ class Paper(Preset):
             blocks += [conv, BatchNorm(width, CODES), nn.ReLU(inplace=True)]
         blocks.append(nn.ConvTranspose2d(widths[-1], self.shape.channels, 5, 1, 2))
         return ConvDecoder(self.stages[-1], self.shape, self.z_dim, blocks)
-
-
-def stages(size: int, width: int) -> tuple[Stage, ...]:
-    """64 s2, 128 s2, 256 s2, 512 s1: 8·8·512 features at 64 px, 4·4·512 at 32 px.
-
-    At 128 px, which the authors did not use, 512 s2 comes before the last, again 8·8·512.
-    """
-    w = width
-    widths = [w, 2 * w, 4 * w] + ([8 * w] if size == 128 else [])
-    made = [Stage(c, 2, size >> (i + 1)) for i, c in enumerate(widths)]
-    return (*made, Stage(8 * w, 1, made[-1].side))

@@ -6,6 +6,7 @@ from typing import ClassVar
 from torch import nn
 
 from idvae.networks.config import DataShape
+from idvae.networks.trunks import Stage
 
 
 class Preset(ABC):
@@ -44,3 +45,17 @@ class Preset(ABC):
     @abstractmethod
     def decoder(self) -> nn.Module:
         """(z (B, Z), y (B, Y) or None) → x (B, C, H, W) in [−1, 1]."""
+
+
+class ConvPreset(Preset):
+    """One whose trunk is a chain of convolutions, which its decoder walks back."""
+
+    def __init__(self, shape: DataShape, width: int, z_dim: int) -> None:
+        super().__init__(shape, width, z_dim)
+        self.stages = self.stages_of(shape.size, width)
+        self.features = self.stages[-1].width * self.stages[-1].side ** 2
+
+    @staticmethod
+    @abstractmethod
+    def stages_of(size: int, width: int) -> tuple[Stage, ...]:
+        """The convolutions of a trunk for images of `size` pixels, from `width` channels on."""

@@ -4,15 +4,14 @@ from itertools import pairwise
 
 from torch import nn
 
-from idvae.networks.config import DataShape
 from idvae.networks.decoders import ConvDecoder
 from idvae.networks.norm import CODES, BatchNorm
-from idvae.networks.preset import Preset
+from idvae.networks.preset import ConvPreset
 from idvae.networks.trunks import ConvTrunk, Stage
 from idvae.networks.upsampling import UpConv
 
 
-class Small(Preset):
+class Small(ConvPreset):
     """Trunk: 4×4 convolutions with leaky ReLU, batch normalisation after all but the first.
 
     Decoder: each block doubles the side by repetition, then convolves 3×3; one more at full size.
@@ -23,10 +22,14 @@ class Small(Preset):
 
     default_width, default_z_dim = 32, 64
 
-    def __init__(self, shape: DataShape, width: int, z_dim: int) -> None:
-        super().__init__(shape, width, z_dim)
-        self.stages = stages(shape.size, width)
-        self.features = self.stages[-1].width * self.stages[-1].side ** 2
+    @staticmethod
+    def stages_of(size: int, width: int) -> tuple[Stage, ...]:
+        """Halve the image down to 4×4, doubling the width up to eightfold."""
+        made, side, last = [], size // 2, 8 * width
+        while side >= 4:
+            made.append(Stage(width, 2, side))
+            side, width = side // 2, min(2 * width, last)
+        return tuple(made)
 
     def trunk(self) -> nn.Module:
         blocks, previous = [], self.shape.channels
@@ -52,12 +55,3 @@ class Small(Preset):
             ]
         blocks.append(nn.Conv2d(last, self.shape.channels, 3, 1, 1))
         return ConvDecoder(self.stages[-1], self.shape, self.z_dim, blocks)
-
-
-def stages(size: int, width: int) -> tuple[Stage, ...]:
-    """Halve the image down to 4×4, doubling the width up to eightfold."""
-    made, side, last = [], size // 2, 8 * width
-    while side >= 4:
-        made.append(Stage(width, 2, side))
-        side, width = side // 2, min(2 * width, last)
-    return tuple(made)
