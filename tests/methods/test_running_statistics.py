@@ -1,0 +1,68 @@
+"""Of which batches every method keeps running statistics, against one pass over each, in float64.
+
+No weight moves and nothing is drawn anew, so the numbers are equal up to rounding.
+"""
+
+import pytest
+import torch
+
+from idvae.networks import BatchNorm, DataShape, statistics_of
+from methods.oracle import normal_code, still_gradients
+from methods.recorder import clone, run_step
+from methods.test_contract import variants
+
+SHAPES = [
+    (DataShape(16, 1), "small"),
+    (DataShape(16, 3), "paper"),
+    (DataShape(16, 1, condition=3), "small"),
+]
+
+
+def norms(net):
+    return {n: m for n, m in net.named_modules() if isinstance(m, BatchNorm)}
+
+
+def forgotten(method):
+    """A copy whose running statistics are those of the beginning."""
+    net = clone(method)
+    for norm in norms(net).values():
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1.0)
+    return net
+
+
+def posterior_code(net, step):
+    if not hasattr(net, "enc"):
+        return net.encode(step.x, step.y)
+    trunk = getattr(net, "shared", None) or net.trunk
+    return normal_code(*net.enc(trunk(step.x, step.y)), step.noise["eps"])
+
+
+@torch.no_grad()
+def expected(net, step):
+    """Real images once through each trunk; each kind of codes that is decoded, once."""
+    code = posterior_code(net, step) if net.reconstructs else None
+    with statistics_of("real"):
+        for name, child in net.named_children():
+            if name.endswith(("trunk", "shared")):
+                child(step.x, step.y)
+    for kind, z in (("prior", step.noise.get("z")), ("posterior", code)):
+        if z is not None:
+            with statistics_of(kind):
+                net.dec(z, step.y)
+    return norms(net)
+
+
+@pytest.mark.parametrize(("name", "options"), variants())
+@pytest.mark.parametrize(("shape", "preset"), SHAPES)
+def test_they_are_of_real_images_and_of_each_kind_of_codes(name, options, shape, preset):
+    step = run_step(name, shape, preset, **options)
+    net = forgotten(step.method)
+    still_gradients(net, step)
+    found = norms(net)
+    for place, norm in expected(forgotten(step.method), step).items():
+        for buffer in ("running_mean", "running_var"):
+            theirs = getattr(norm, buffer)
+            torch.testing.assert_close(
+                getattr(found[place], buffer), theirs, rtol=1e-9, atol=1e-12, msg=place
+            )
