@@ -13,7 +13,7 @@ from idvae.networks import NetworkConfig, Networks
 from idvae.training import batches, checkpoints, start
 from idvae.training.build import data_shape
 
-STEPS, BATCH, SEED = 20, 8, 3
+STEPS, BATCH, SEED = 6, 8, 3  # few: what differs grows from step to step
 OPTIONS = {
     "steps": STEPS, "batch_size": BATCH, "seed": SEED, "lr": 2e-3, "betas": (0.5, 0.99),
     "lr_of": {}, "lr_final": 1.0, "ema": 0.0, "precision": "64", "threads": 1, "log_every": 1,

@@ -147,6 +147,12 @@ def test_methods_and_data_are_listed(capsys):
     assert "gaussians-grid" in capsys.readouterr().out
 
 
+def processor_seconds():
+    """What processes that have ended used: waiting for a busy processor is not in it."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
+
+
 @pytest.mark.parametrize("command", [[], *[[c] for c in COMMANDS]], ids=str)
 def test_help_needs_no_torch_and_is_quick(command):
     code = (
@@ -155,12 +161,12 @@ def test_help_needs_no_torch_and_is_quick(command):
         "except SystemExit as e: assert e.code == 0, e.code\n"
         "assert 'torch' not in sys.modules"
     )
-    began = time.perf_counter()
+    before = processor_seconds()
     subprocess.run(
         [sys.executable, "-c", code, *command, "--help"], check=True, capture_output=True
     )
-    # 0.5 s is the promise on a quiet core; tests run beside others.
-    assert time.perf_counter() - began < 5
+    # 0.5 s is the promise on a quiet core; tests run beside others, on slower ones too.
+    assert processor_seconds() - before < 5
 
 
 def test_the_options_of_a_method_are_explained(capsys):
@@ -177,7 +183,7 @@ def test_a_signal_saves_and_says_how_to_go_on(data_root):
     while not Path("stopped/metrics.jsonl").exists() and process.poll() is None:
         time.sleep(0.05)
     process.terminate()
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=180)
     assert process.returncode == 0
     assert "go on with: idvae train --resume stopped" in output
     assert list(Path("stopped/checkpoints").iterdir())

@@ -34,7 +34,7 @@ def test_two_processes_score_as_one(images, tmp_path):
             assert main([*command, "--out", str(out)]) == 0
         else:
             for process in start_all([*command, "--out", str(out)]):
-                _, errors = process.communicate(timeout=120)
+                _, errors = process.communicate(timeout=300)
                 assert process.returncode == 0, errors
         found.append(json.loads(out.read_text(encoding="utf-8")))
     one, two = found

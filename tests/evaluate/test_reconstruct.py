@@ -11,16 +11,21 @@ from idvae.evaluate.reconstruct import fixed_indices, of_pairs, reconstruction, 
 X, Y = images(20, 1, 32), images(20, 2, 32)
 
 
+def corner(pixels):
+    """Twelve bytes of each image as they are: no sum that a processor could round otherwise."""
+    return pixels[:, :32:8, 0].reshape(len(pixels), 12).astype(np.float32)
+
+
 def test_errors_are_those_of_the_definitions():
-    found = of_pairs(X, Y, [toy()])
+    found = of_pairs(X, Y, [toy(function=corner)])
     x, y = X / 127.5 - 1, Y / 127.5 - 1
     np.testing.assert_allclose(found["squared_error"], np.square(x - y).sum((1, 2, 3)))
     mean = np.square(x - y).mean((1, 2, 3))
     np.testing.assert_allclose(found["squared_error_per_pixel"], mean)
     np.testing.assert_allclose(found["psnr"], 10 * np.log10(4 / mean))
-    a, b = toy()(X).features, toy()(Y).features
+    a, b = corner(X).astype(np.float64), corner(Y).astype(np.float64)
     cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
-    np.testing.assert_allclose(found["perceptual/toy"], 2 - 2 * cosine, rtol=1e-4)
+    np.testing.assert_allclose(found["perceptual/toy"], 2 - 2 * cosine, rtol=1e-9)
 
 
 def test_ssim_and_psnr_equal_torchmetrics():

@@ -36,7 +36,8 @@ def dec_loss(net, y, z):
 @pytest.mark.parametrize("g_steps", [2, 3])
 @pytest.mark.parametrize(("shape", "preset"), SHAPES)
 def test_gradients_equal_the_oracle(shape, preset, g_steps):
-    step = run_step("age", shape, preset, g_steps=g_steps, lambda_=7.0, mu=30.0)
+    # Of weights that do not map all fakes to one code: log s would lose half of its digits there.
+    step = run_step("age", shape, preset, seed=1, g_steps=g_steps, lambda_=7.0, mu=30.0)
     first, *rest = step.seen
     assert [s.group for s in step.seen] == ["enc"] + ["dec"] * g_steps
     net = first.before
@@ -50,8 +51,9 @@ def test_every_code_is_on_the_sphere():
     step = run_step("age")
     noise = [step.noise["z"], *step.noise["z_dec"]]
     codes = [*noise, step.method.encode(step.x), step.method.draw_prior(6, torch.Generator())]
+    ulp = torch.finfo(torch.float32).eps  # codes of the prior are drawn in single precision
     for code in codes:
-        torch.testing.assert_close(code.norm(dim=1), torch.ones_like(code[:, 0]))
+        assert (code.norm(dim=1) - 1).abs().max() < 8 * ulp
     assert step.method.prior == "sphere"
 
 

@@ -137,8 +137,8 @@ def test_a_decoder_keeps_statistics_of_prior_and_posterior_apart(preset):
 
 @pytest.mark.parametrize("track", [False, True])
 def test_batches_are_normalised_and_followed_as_torch_does(track):
-    ours, theirs = BatchNorm(4, ("real", "other")).train(), torch.nn.BatchNorm2d(4).train()
-    x = torch.randn(8, 4, 3, 3)
+    ours, theirs = BatchNorm(4, ("real", "other")).double(), torch.nn.BatchNorm2d(4).double()
+    x = torch.randn(8, 4, 3, 3, dtype=torch.float64)
     with statistics_of(*(["other"] if track else [])):
         torch.testing.assert_close(ours(x), theirs(x))
     if track:

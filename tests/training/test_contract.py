@@ -196,7 +196,7 @@ def test_two_processes_train_it(digits, vae, tmp_path):
     command = ["train", "toy", "--data", digits, "--out", str(out), f"--pretrained={vae}", *flags]
     tests = str(Path(__file__).parent.parent)
     processes = start_all(command, ("-c", START, tests))
-    outputs = ["".join(process.communicate(timeout=120)) for process in processes]
+    outputs = ["".join(process.communicate(timeout=300)) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     assert final(out).step == 3
 

@@ -79,6 +79,7 @@ def test_a_run_killed_at_a_random_moment_goes_on(attempt, digits, uninterrupted,
     command = [sys.executable, HERE / "killed.py", tmp_path / "run", digits, "never:0"]
     process = subprocess.Popen(command)
     while not (tmp_path / "run" / "metrics.jsonl").exists():
+        assert process.poll() is None, "it ended before its first line of metrics"
         time.sleep(0.01)
     time.sleep(random.Random(attempt).uniform(0, 0.5))
     process.kill()
