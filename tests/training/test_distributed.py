@@ -3,10 +3,12 @@
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
+import idvae
 from idvae.training.distributed import join_processes, own_device, slower_in_bf16
 
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc's malloc")
@@ -32,6 +34,7 @@ print(int(done), pages * resource.getpagesize() / (5 * 2 * 4 * 2**23))
 def fresh(how: str, **environment: str) -> tuple[bool, float]:
     """Whether freed memory is kept; of what five rounds write, the share in pages that are new."""
     command = [sys.executable, "-c", FRESH, how]
+    environment["PYTHONPATH"] = str(Path(idvae.__file__).parent.parent)
     printed = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     done, found = printed.stdout.split()
     return bool(int(done)), float(found)
