@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= quickstart
 
-.PHONY: quickstart test test-all lint clean
+.PHONY: quickstart test test-slow test-all test-rounding lint clean
 
 # The constraints file keeps torch at the version that was tried, and pip from replacing it.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -16,11 +16,26 @@ quickstart: $(VENV)/.installed
 	@$(BIN)/python -m idvae.cli.quickstart $(OUT)
 
 # One thread a worker: two workers with two threads each would stand in each other's way.
+ONE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+TWO := OMP_NUM_THREADS=2 $(BIN)/python -m pytest -n 1
+
 test: $(VENV)/.installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+	$(ONE) -m "not slow"
+
+# Processes that are killed, several processes, levels of tests by simulation, large sets.
+test-slow: $(VENV)/.installed
+	$(ONE) -m slow
 
 test-all: $(VENV)/.installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	$(ONE)
+
+# The tests of `test` where sums round otherwise: kernels of other processors (torch's, oneDNN's and
+# MKL's, OpenBLAS's), and two threads. Four times as long.
+test-rounding: $(VENV)/.installed
+	ATEN_CPU_CAPABILITY=default OPENBLAS_CORETYPE=Nehalem $(ONE) -m "not slow"
+	ATEN_CPU_CAPABILITY=avx2 $(ONE) -m "not slow"
+	ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=COMPATIBLE $(ONE) -m "not slow"
+	$(TWO) -m "not slow"
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
