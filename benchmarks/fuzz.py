@@ -16,11 +16,13 @@ import collections
 import copy
 import functools
 import gzip
+import hashlib
 import io
 import os
 import random
 import resource
 import sys
+import tarfile
 import tempfile
 import time
 import traceback
@@ -30,14 +32,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save
 
+from idvae.data import cifar10
 from idvae.data.attributes import read_attributes
-from idvae.data.cifar_batch import read_batch
 from idvae.data.conditions import Condition
 from idvae.data.folder import read_image
 from idvae.data.idx import read_idx
@@ -107,28 +110,48 @@ def _idx() -> list[bytes]:
     return [idx_bytes(rng.integers(0, 256, (n, 4, 5), np.uint8)) for n in (0, 1, 7)]
 
 
+CIFAR_RECORDS = 3
+CIFAR_FILES = {
+    name: np.random.default_rng(i).integers(0, 10, CIFAR_RECORDS * cifar10.RECORD, np.uint8)
+    for i, name in enumerate(cifar10.OFFICIAL)
+}
+CIFAR_HASHES = {name: hashlib.sha256(file).hexdigest() for name, file in CIFAR_FILES.items()}
+
+
 def _cifar() -> list[bytes]:
-    """Batches as Python 2 wrote them: pickles of protocol 2, made opcode by opcode."""
-    rng = np.random.default_rng(0)
+    """The six files and one more, in each kind of tar."""
+    made = []
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w", format=form) as tar:
+            for name, array in {"readme.html": np.arange(9), **CIFAR_FILES}.items():
+                member = tarfile.TarInfo(f"{cifar10.FOLDER}/{name}")
+                member.size, member.uname = array.nbytes, "Ünal" * 9
+                tar.addfile(member, io.BytesIO(array.tobytes()))
+        made.append(file.getvalue())
+    return made
 
-    def text(value: bytes) -> bytes:
-        return b"U" + bytes([len(value)]) + value
 
-    def number(value: int) -> bytes:
-        return b"K" + bytes([value]) if value < 256 else b"M" + value.to_bytes(2, "little")
+def _read_cifar(data: bytes) -> object:
+    """An archive whose official files are these small ones."""
+    small = mock.patch.multiple(cifar10, RECORDS=CIFAR_RECORDS, OFFICIAL=CIFAR_HASHES)
+    with small:
+        return cifar10.read_parts(stored(data, "cifar-10-binary.tar.gz"))
 
-    def batch(rows: int) -> bytes:
-        pixels = rng.integers(0, 256, rows * 3072, np.uint8).tobytes()
-        array = (
-            b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85U\x01btR(K\x01"
-            + number(rows) + number(3072) + b"\x86cnumpy\ndtype\n(U\x02u1K\x00K\x01tR"
-            + b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89"
-            + b"T" + len(pixels).to_bytes(4, "little") + pixels + b"tb"
-        )  # fmt: skip
-        labels = b"(" + b"".join(number(i % 10) for i in range(rows)) + b"e"
-        return b"\x80\x02}(" + text(b"data") + array + text(b"labels") + b"]" + labels + b"u."
 
-    return [batch(1), batch(3)]
+def _right_tar(data: bytes) -> bytes:
+    """A tar in which each header, as far as they follow each other, has its right checksum."""
+    made, at = bytearray(data), 0
+    while len(made) - at >= 512:
+        header = made[at : at + 512]
+        header[148:156] = b" " * 8
+        made[at + 148 : at + 156] = b"%06o\0 " % sum(header)
+        try:
+            size = int(bytes(header[124:136]).rstrip(b"\0 ") or b"0", 8)
+        except ValueError:
+            break
+        at += 512 + -(-max(size, 0) // 512) * 512
+    return bytes(made)
 
 
 def _attributes() -> list[bytes]:
@@ -347,26 +370,14 @@ TARGETS: dict[str, Target] = {
         lambda data: read_idx(stored(data, "x-idx3-ubyte.gz"), 3),
         lambda: [gzip.compress(data, mtime=0) for data in _idx()],
     ),
-    "cifar": Target(
-        lambda data: read_batch(data, "data_batch_1", "data_batch_1"),
+    "cifar.tar": Target(
+        lambda data: _read_cifar(gzip.compress(data, 1, mtime=0)),
         _cifar,
-        (
-            b"c",
-            b"R",
-            b"b",
-            b"t",
-            b"(",
-            b"}",
-            b"]",
-            b"cos\nsystem\n",
-            b"\x8a\xff",
-            b"q\x00",
-            b"h\x00",
-            b"T\xff\xff\xff\x7f",
-            b".",
-            b"0",
-            b"2",
-        ),
+        (b"ustar\0", b"cifar-10-batches-bin/", b"test_batch.bin", b"77777777777", b"\x80\0\0\0"),
+        _right_tar,
+    ),
+    "cifar.tar.gz": Target(
+        _read_cifar, lambda: [gzip.compress(data, mtime=0) for data in _cifar()]
     ),
     "attributes": Target(
         lambda data: read_attributes(stored(data, "a.csv"), ["a.png", "b/c.png"]),

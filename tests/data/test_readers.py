@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as some
 from PIL import Image
 
-from data.cifar_files import pickled
+from data.cifar_files import make_official, write_folder
+from idvae.data import cifar10
 from idvae.data.attributes import read_attributes
-from idvae.data.cifar_batch import read_batch
 from idvae.data.folder import read_image
 from idvae.data.idx import read_idx
 from idvae.data.image_files import ENDINGS, read_rgb
@@ -58,12 +59,21 @@ def test_idx_gives_back_any_array(place, array, packed):
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=4), BYTES)
 @QUICK
-def test_cifar_batches_give_back_any_images(labels, rng):
-    images = rng.integers(0, 256, (len(labels), 3072), np.uint8)
-    pixels, found = read_batch(pickled(images, labels), "data_batch_1", "x")
-    planes = images.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-    np.testing.assert_array_equal(pixels, planes)
-    assert found.tolist() == labels
+def test_cifar_files_give_back_any_images(place, labels, rng):
+    batches = {
+        name: (rng.integers(0, 256, (len(labels), 32, 32, 3), np.uint8), labels)
+        for name in cifar10.OFFICIAL
+    }
+    shutil.rmtree(place / "cifar", ignore_errors=True)
+    write_folder(place / "cifar", batches)
+    with pytest.MonkeyPatch.context() as patch:
+        make_official(patch, batches)
+        training, test = cifar10.read_parts(place / "cifar")
+    *others, last = batches.values()
+    np.testing.assert_array_equal(training[0], np.concatenate([images for images, _ in others]))
+    assert training[1].tolist() == labels * 5
+    np.testing.assert_array_equal(test[0], last[0])
+    assert test[1].tolist() == labels
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=12)
@@ -138,7 +148,8 @@ def test_any_bytes_are_taken_or_refused(place, data):
     for name in ("b", "b.gz"):
         (place / name).write_bytes(data)
         told_in_a_line(lambda name=name: read_idx(place / name, 3))
-    assert not told_in_a_line(lambda: read_batch(data, "test_batch", "x"))
+    (place / "c.tar.gz").write_bytes(data)
+    assert not told_in_a_line(lambda: cifar10.read_parts(place / "c.tar.gz"))
     (place / "b.csv").write_bytes(data)
     told_in_a_line(lambda: read_attributes(place / "b.csv", ["a"]))
     for ending in ENDINGS:

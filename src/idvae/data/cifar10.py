@@ -1,6 +1,11 @@
-"""CIFAR-10 (Krizhevsky 2009): 60,000 colour images of 32×32, 10 classes."""
+"""CIFAR-10 (Krizhevsky 2009): 60,000 colour images of 32×32, 10 classes.
+
+Read is the binary version: six files of 10,000 records, each a byte of the class and three planes
+of 1,024 pixels. The Python version holds the same images in pickles, which nothing here opens.
+"""
 
 import gzip
+import hashlib
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -9,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from idvae.data import hub
-from idvae.data.cifar_batch import OFFICIAL, read_batch
 from idvae.data.official import Part, plan_official
 from idvae.data.source import DOWNLOAD, Plan, Request
 from idvae.errors import UserError
@@ -23,19 +27,31 @@ needs_nothing = False
 
 HUB = "uoft-cs/cifar10"
 HUB_COUNTS = (50_000, 10_000)
-FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
 CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
-MAX_FILE = 1 << 25  # bytes; a batch has 31 MB
-MAX_ARCHIVE = 1 << 28  # what the archive may unpack to; it has 186 MB
+
+FOLDER, ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"
+PYTHON_FOLDER, PYTHON_ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
+RECORD, RECORDS = 1 + 3 * 32 * 32, 10_000  # bytes of one, and how many a file has
+MAX_ARCHIVE = 1 << 28  # what the archive may unpack to; it has 184 MB
+
+# SHA-256 of the official files; the test comes last.
+OFFICIAL = {
+    "data_batch_1.bin": "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
+    "data_batch_2.bin": "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",
+    "data_batch_3.bin": "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67",
+    "data_batch_4.bin": "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",
+    "data_batch_5.bin": "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
+    "test_batch.bin": "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
+}
 
 
 def plan(request: Request) -> Plan:
     """All images, by the official test. They are held in memory: 184 MB.
 
     Raises:
-        UserError: files that are missing, damaged or hostile.
+        UserError: files that are missing, or not the official ones.
     """
     if request.source is None:
         raise UserError(
@@ -45,19 +61,30 @@ def plan(request: Request) -> Plan:
     if request.source == DOWNLOAD:
         parts: Sequence[Part] = hub.classified(HUB, "img", "label", HUB_COUNTS)
     else:
-        parts = _read(Path(request.source))
+        parts = read_parts(Path(request.source))
     return plan_official(name, parts, request, CLASSES)
 
 
-def _read(place: Path) -> list[Part]:
-    found = {}
-    for batch, data, where in _files(place):
-        found[batch] = read_batch(data, batch, where)
+def read_parts(place: Path) -> list[Part]:
+    """The official training images and the official test, from a folder or the archive.
+
+    Raises:
+        UserError: a file is missing, of another size, or not the official one.
+    """
+    found = {batch: _part(batch, data, where) for batch, data, where in _files(place)}
     if missing := [batch for batch in OFFICIAL if batch not in found]:
         raise UserError(f"{place} holds no {FOLDER}/{missing[0]}; fetch {ARCHIVE} again")
     *training, test = (found[batch] for batch in OFFICIAL)
     images, labels = zip(*training, strict=True)
     return [(np.concatenate(images), np.concatenate(labels)), test]
+
+
+def _part(batch: str, data: bytes, where: str) -> Part:
+    if hashlib.sha256(data).hexdigest() != OFFICIAL[batch]:
+        raise UserError(f"{where} is not the official file: its SHA-256 differs; fetch it again")
+    records = np.frombuffer(data, np.uint8).reshape(-1, RECORD)
+    planes = records[:, 1:].reshape(-1, 3, 32, 32)
+    return planes.transpose(0, 2, 3, 1), records[:, 0].astype(np.int64)
 
 
 def _files(place: Path) -> Iterator[tuple[str, bytes, str]]:
@@ -68,33 +95,35 @@ def _files(place: Path) -> Iterator[tuple[str, bytes, str]]:
         yield from _members(place)
         return
     inner = place / FOLDER if (place / FOLDER).is_dir() else place
-    if not any((inner / batch).is_file() for batch in OFFICIAL) and (place / ARCHIVE).is_file():
+    paths = [inner / batch for batch in OFFICIAL if (inner / batch).is_file()]
+    if not paths and (place / ARCHIVE).is_file():
         yield from _members(place / ARCHIVE)
         return
-    for batch in OFFICIAL:
-        path = inner / batch
-        if path.is_file():
-            if path.stat().st_size > MAX_FILE:
-                raise _too_large(str(path))
-            yield batch, path.read_bytes(), str(path)
+    if not paths:
+        for pickles in (PYTHON_FOLDER, PYTHON_ARCHIVE, "data_batch_1"):
+            if (place / pickles).exists():
+                raise _of_pickles(place / pickles)
+    for path in paths:
+        _check_size(path.stat().st_size, str(path))
+        yield path.name, path.read_bytes(), str(path)
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes, str]]:
     """Batches in the archive, read one after the other; no path in it is ever written to."""
-    wanted = {f"{FOLDER}/{batch}": batch for batch in OFFICIAL}
     try:
         with gzip.open(path) as packed:
             bounded = _Bounded(packed)
             with tarfile.open(fileobj=bounded, mode="r|") as tar:
                 for member in tar:
-                    batch = wanted.get(member.name)
-                    if batch is None or not member.isreg():
+                    folder, _, batch = member.name.partition("/")
+                    if folder == PYTHON_FOLDER:
+                        raise _of_pickles(path)
+                    if folder != FOLDER or batch not in OFFICIAL or not member.isreg():
                         continue
-                    if member.size > MAX_FILE:
-                        raise _too_large(f"{path}, {member.name}")
+                    where = f"{path}, {member.name}"
+                    _check_size(member.size, where)
                     opened = tar.extractfile(member)
-                    data = b"" if opened is None else opened.read(MAX_FILE)
-                    yield batch, data, f"{path}, {member.name}"
+                    yield batch, b"" if opened is None else opened.read(), where
             while bounded.read(1 << 20):  # to the end, where the checksum of the whole is
                 pass
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
@@ -115,5 +144,16 @@ class _Bounded:
         return data
 
 
-def _too_large(where: str) -> UserError:
-    return UserError(f"{where} is larger than any CIFAR-10 batch; fetch {ARCHIVE} again")
+def _check_size(size: int, where: str) -> None:
+    if size != RECORD * RECORDS:
+        raise UserError(
+            f"{where} has {size:,} bytes, not the {RECORD * RECORDS:,} of a CIFAR-10 batch; "
+            f"fetch {ARCHIVE} again"
+        )
+
+
+def _of_pickles(where: Path) -> UserError:
+    return UserError(
+        f"{where} is CIFAR-10's Python version, whose pickles are never read; get {ARCHIVE}, the "
+        "same images, from https://www.cs.toronto.edu/~kriz/cifar.html"
+    )
