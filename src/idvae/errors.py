@@ -1,5 +1,8 @@
 """The one exception that means: the user can mend this."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 LONGEST = 900  # characters of a message
 
 
@@ -20,6 +23,12 @@ class UserError(Exception):
 
 def _told(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", most: int = 1) -> str:
+    """The known names that are most like a mistyped one, as a question; `otherwise` if none is."""
+    near = get_close_matches(name, list(known), n=most, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else otherwise
 
 
 class DivergedError(Exception):

@@ -128,7 +128,7 @@ def test_a_conditional_run_is_scored(tmp_path):
     [
         (["sample", "plain", "--condition", "3"], "was trained without a condition"),
         (["sample", "classes", "--condition", "12"], "class 12 is out of range"),
-        (["sample", "faces", "--condition", "Bold"], "'Bold'; the nearest are Bald"),
+        (["sample", "faces", "--condition", "Bold"], "'Bold'; did you mean Bald"),
         (["sample", "faces", "--condition", "Bald,Black_Hair"], "exclude each other"),
         (["edit", "plain"], "was trained without a condition"),
         (["edit", "faces", "--set", "Bald,Black_Hair"], "exclude each other"),
@@ -153,7 +153,7 @@ def test_mistakes_are_one_line_and_write_nothing(command, words, tmp_path, capsy
     ("asked", "words"),
     [
         (["digits-16", "--condition", "Smiling"], "it has classes: --condition labels"),
-        (["faces", "--condition", "Smilling"], "the nearest are Smiling"),
+        (["faces", "--condition", "Smilling"], "did you mean Smiling"),
         (["faces", "--condition", "labels"], "has no classes"),
         (["digits-16", "--mismatch", "1"], "--mismatch needs a --condition"),
     ],

@@ -58,7 +58,7 @@ def test_a_config_brings_it_back():
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ("Smilling", "no attribute 'Smilling'; the nearest are Smiling"),
+        ("Smilling", "no attribute 'Smilling'; did you mean Smiling"),
         ("Smiling,Smiling", "names an attribute twice"),
         ("labels", "has no classes"),
     ],
@@ -92,7 +92,7 @@ def test_what_is_asked_is_understood(condition, text, asked):
 @pytest.mark.parametrize(
     ("condition", "text", "words"),
     [
-        (SHOES, "Sneeker", "'Sneeker'; the nearest are Sneaker"),
+        (SHOES, "Sneeker", "'Sneeker'; did you mean Sneaker"),
         (SHOES, "3", "class 3 is out of range; classes are 0 to 2"),
         (SHOES, "Sandal,Boot", "Sandal and Boot exclude each other"),
         (FACES, "Eyeglasses", "was not trained with 'Eyeglasses'"),

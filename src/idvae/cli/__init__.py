@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from idvae import __version__
-from idvae.errors import DivergedError, UserError
+from idvae.errors import DivergedError, UserError, did_you_mean
 
 # command → (module, one line); modules are imported only when their command is called.
 COMMANDS = {
@@ -84,11 +84,9 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     name = arguments[0]
     if name not in COMMANDS:
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, COMMANDS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise UserError(f"unknown command {name!r}{hint}; see idvae --help")
+        raise UserError(
+            f"unknown command {name!r}; {did_you_mean(name, COMMANDS)} see idvae --help"
+        )
     module = import_module(f"idvae.cli.{COMMANDS[name][0]}")
     return module.run(arguments[1:]) or 0
 

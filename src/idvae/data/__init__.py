@@ -2,13 +2,12 @@
 
 import os
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
 from idvae.data.prepared import FOLDER, PreparedSet
 from idvae.data.source import DOWNLOAD, SIZES, Request, Source
-from idvae.errors import UserError
+from idvae.errors import UserError, did_you_mean
 from idvae.io.destination import Destination
 from idvae.seeds import checked_seed
 
@@ -215,6 +214,5 @@ def _absolute(path: str | None) -> str | None:
 
 def _unknown(name: str, what: str) -> UserError:
     known = [*_SOURCES, *(one.name for one in prepared())]
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return UserError(f"unknown {what} {name!r}; {hint}there are {', '.join(dict.fromkeys(known))}")
+    hint = did_you_mean(name, known)
+    return UserError(f"unknown {what} {name!r}; {hint} there are {', '.join(dict.fromkeys(known))}")

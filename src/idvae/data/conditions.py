@@ -6,13 +6,12 @@ al., IcGAN). Attributes of one group, such as the colours of hair, exclude each 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Literal
 
 import numpy as np
 
 from idvae.data.prepared import PreparedSet, Split
-from idvae.errors import UserError
+from idvae.errors import UserError, did_you_mean
 
 LABELS, ATTRIBUTES = "labels", "attributes"  # what --condition takes beside names of attributes
 
@@ -183,6 +182,5 @@ def _listed(text: str) -> list[str]:
 
 def _known(name: str, names: Sequence[str], what: str) -> None:
     if name not in names:
-        near = get_close_matches(name, names, n=3, cutoff=0.5)
-        hint = ", ".join(near) if near else ", ".join(list(names)[:15])
-        raise UserError(f"{what} {name!r}; {'the nearest' if near else 'there'} are {hint}")
+        hint = did_you_mean(name, names, f"there are {', '.join(list(names)[:15])}", most=3)
+        raise UserError(f"{what} {name!r}; {hint}")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from idvae.errors import UserError
+from idvae.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from idvae.methods.method import Method
@@ -36,9 +35,8 @@ def names() -> list[str]:
 def check(name: str) -> None:
     """Raise UserError, with the nearest names, unless `name` is registered."""
     if name not in _METHODS:
-        near = difflib.get_close_matches(name, _METHODS, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise UserError(f"unknown method {name!r}; {hint}the methods are {', '.join(_METHODS)}")
+        hint = did_you_mean(name, _METHODS)
+        raise UserError(f"unknown method {name!r}; {hint} the methods are {', '.join(_METHODS)}")
 
 
 def get(name: str) -> type[Method]:

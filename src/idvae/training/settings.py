@@ -9,7 +9,6 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from difflib import get_close_matches
 from importlib import resources
 from inspect import cleandoc
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Annotated, Any
 from jsonargparse import ArgumentParser
 
 from idvae import methods
-from idvae.errors import UserError
+from idvae.errors import UserError, did_you_mean
 from idvae.io import strict_yaml
 from idvae.networks import NetworkConfig
 from idvae.options import (
@@ -334,8 +333,7 @@ def _fitted(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in values.items():
         name = str(key).replace("-", "_").rstrip("_")
         if name not in types:
-            near = get_close_matches(name, types, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"see idvae train {method} --help"
+            hint = did_you_mean(name, types, f"see idvae train {method} --help")
             raise UserError(f"there is no option {str(key)[:80]!r}; {hint}")
         if name in found:
             raise UserError(f"the option {name} is there twice")
@@ -374,9 +372,8 @@ def read_config(name: str) -> dict[str, Any]:
     if name in recipe_names():
         return recipe(name)
     if not Path(name).is_file():
-        near = get_close_matches(name, recipe_names(), n=3)
-        hint = f"; recipes of a name like it are {', '.join(near)}" if near else ""
-        raise UserError(f"--config {name}: the file does not exist{hint}")
+        hint = did_you_mean(name, recipe_names(), "nor is it a recipe's name", most=3)
+        raise UserError(f"--config {name}: the file does not exist; {hint}")
     return strict_yaml.read_mapping(Path(name))
 
 
@@ -385,8 +382,8 @@ def _explain(known: ArgumentParser, message: str) -> str:
     message = re.sub(r'Parser key "(\w+)":', r"option \1:", message)
     if found := re.search(r"unrecognized arguments: (--[\w.-]+)", message):
         names = [name for action in known._actions for name in action.option_strings]
-        near = get_close_matches(found[1].replace("_", "-"), names, n=1)
-        message += f"; did you mean {near[0]}?" if near else f"; see {known.prog} --help"
+        hint = did_you_mean(found[1].replace("_", "-"), names, f"see {known.prog} --help")
+        message += f"; {hint}"
     return message
 
 
