@@ -11,6 +11,7 @@ from data.celeba_files import make, write
 from idvae import data
 from idvae.data import celeba, resuming
 from idvae.errors import UserError
+from idvae.io.locks import alone
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +140,7 @@ def test_two_processes_do_not_write_one_set(root, small_steps):
     folder = data.root() / ".celeba-64.part"
     folder.mkdir(parents=True)
     with (
-        resuming._alone(folder),
+        alone(folder / "lock", "never said"),
         pytest.raises(UserError, match="is being written by another process"),
     ):
         data.prepare("celeba", source=root)

@@ -5,7 +5,6 @@ same facts checks these rows and goes on after them, so the set has the same byt
 written at once; where anything differs, all is written anew.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -17,8 +16,8 @@ from typing import Any
 
 from idvae.data.rows import Tables
 from idvae.data.source import Resume
-from idvae.errors import UserError
 from idvae.io.files import atomic_file
+from idvae.io.locks import alone
 
 NOTE_EVERY = 2000  # rows
 
@@ -40,7 +39,8 @@ def unfinished(path: Path, meta: dict[str, Any], resume: Resume) -> Iterator[Tab
     folder = path.with_name(f".{path.name}.part")
     folder.mkdir(parents=True, exist_ok=True)
     key = hashlib.sha256(json.dumps(meta, sort_keys=True).encode()).hexdigest()
-    with _alone(folder):
+    busy = f"{folder} is being written by another process; wait for it, or pass --name"
+    with alone(folder / "lock", busy):
         tables, done = _begun(folder, meta["kind"], key), False
         try:
             noted = first = sum(tables.counts.values())
@@ -77,15 +77,3 @@ def _begun(folder: Path, kind: str, key: str) -> Tables:
 def _note(folder: Path, state: dict[str, Any]) -> None:
     with atomic_file(folder / "note.json") as temporary:
         temporary.write_text(json.dumps(state), encoding="utf-8")
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(
-                f"{folder} is being written by another process; wait for it, or pass --name"
-            ) from error
-        yield

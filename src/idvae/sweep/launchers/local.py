@@ -1,17 +1,15 @@
 """Processes on this machine: one is kept busy on each device."""
 
-import fcntl
 import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from idvae.errors import UserError
+from idvae.io.locks import alone
 from idvae.sweep.jobs import Job
 from idvae.sweep.launchers.launcher import Outcome, Tell
 from idvae.training.signals import stop_signals
@@ -30,7 +28,9 @@ class Local:
     def launch(self, jobs: Sequence[Job], out: Path, tell: Tell = print) -> Outcome:
         """As `Launcher` says."""
         out.mkdir(parents=True, exist_ok=True)
-        with _alone(out) as lock, stop_signals() as stopped:
+        busy = f"another sweep, or a run that it began, still works in {out}; wait, or stop it"
+        # The runs inherit the lock: those which outlive a killed sweep are not made again.
+        with alone(out / ".lock", busy) as lock, stop_signals() as stopped:
             waiting = [job for job in jobs if job.left]
             tell(f"{len(jobs)} runs in {out}, {len(jobs) - len(waiting)} of them finished")
             failed: list[Job] = []
@@ -91,19 +91,3 @@ class _Working:
     def goes_on(self) -> bool:
         """Whether its process succeeded, and something else is left."""
         return self.process.returncode == 0 and self.job.left not in (None, self.left)
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[IO[bytes]]:
-    """Hold a lock that the runs inherit: it is free when the last of a sweep's processes ended.
-
-    So runs that outlive a sweep that was killed are not made a second time beside them.
-    """
-    with (out / ".lock").open("wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(
-                f"another sweep, or a run that it began, still works in {out}; wait, or stop it"
-            ) from error
-        yield lock
