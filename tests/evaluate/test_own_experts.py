@@ -301,7 +301,6 @@ def domain_free_files():
 
 def test_every_name_has_a_status():
     assert all(status(name) for name in names())
-    assert weights.cache_folder()
 
 
 class Labelled(ToySplit):

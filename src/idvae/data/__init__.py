@@ -9,6 +9,7 @@ from idvae.data.prepared import FOLDER, PreparedSet
 from idvae.data.source import DOWNLOAD, SIZES, Request, Source
 from idvae.errors import UserError, did_you_mean
 from idvae.io.destination import Destination
+from idvae.io.places import data_folder as root
 from idvae.seeds import checked_seed
 
 __all__ = ["get", "names", "open_set", "prepare", "prepared", "resolve", "root"]
@@ -43,14 +44,6 @@ def get(name: str) -> Source:
     module, _, factory = _SOURCES[name].partition(":")
     source = import_module(f"idvae.data.{module}")
     return getattr(source, factory)() if factory else source
-
-
-def root() -> Path:
-    """Where prepared sets lie: $IDVAE_DATA, or idvae in the user's cache folder."""
-    if place := os.environ.get("IDVAE_DATA"):
-        return Path(place).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "idvae"
 
 
 def prepare(

@@ -17,8 +17,8 @@ import numpy as np
 
 from idvae.evaluate.experts import AnyExpert
 from idvae.evaluate.experts.domain import open_domain, train
-from idvae.evaluate.experts.weights import cache_folder
 from idvae.evaluate.scores import Value
+from idvae.io.places import cache_folder
 
 BATCH = 250
 DIFFERENT = "different images"

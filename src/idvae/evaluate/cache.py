@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from idvae.errors import UserError
-from idvae.evaluate.experts.weights import cache_folder
 from idvae.evaluate.features import Features
 from idvae.evaluate.metrics.statistics import Statistics
 from idvae.io.arrays import ArrayFile
 from idvae.io.files import atomic_file
+from idvae.io.places import cache_folder
 
 
 def key(facts: Mapping[str, Any]) -> str:

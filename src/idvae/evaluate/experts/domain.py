@@ -23,8 +23,9 @@ from torch import Tensor, nn
 
 from idvae.errors import UserError
 from idvae.evaluate.experts.expert import Expert
-from idvae.evaluate.experts.weights import cache_folder, fit, sha256
+from idvae.evaluate.experts.weights import fit, sha256
 from idvae.io.files import atomic_file
+from idvae.io.places import cache_folder
 from idvae.seeds import checked_seed
 
 WIDTHS = (32, 64, 128, 256)

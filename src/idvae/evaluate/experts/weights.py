@@ -19,6 +19,7 @@ from torch import Tensor
 
 from idvae.errors import UserError
 from idvae.io.files import atomic_file
+from idvae.io.places import cache_folder
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,6 @@ class WeightFile:
     file: str
     sha256: str
     url: str = ""
-
-
-def cache_folder() -> Path:
-    """Where weights and statistics are kept: $IDVAE_CACHE, else the user's cache folder."""
-    if own := os.environ.get("IDVAE_CACHE"):
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base).expanduser() / "idvae-evaluate"
 
 
 def cached_path(weights: WeightFile) -> Path:
