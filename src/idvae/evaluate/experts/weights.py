@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import torch
@@ -20,6 +20,9 @@ from torch import Tensor
 from idvae.errors import UserError
 from idvae.io.files import atomic_file
 from idvae.io.places import cache_folder
+
+TIMEOUT = 60  # seconds of silence from a server
+MAX_BYTES = 1 << 30  # of a download; published files have far less
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def fetch(weights: WeightFile) -> Path:
     """Download into the cache, verify, and keep only what was verified.
 
     Raises:
-        UserError: no connection, or the content is not the published one.
+        UserError: no connection, too large, or the content is not the published one.
     """
     target = cached_path(weights)
     if target.is_file():
@@ -104,19 +107,29 @@ def fetch(weights: WeightFile) -> Path:
         return target
     with atomic_file(target) as temporary:
         try:
-            with (
-                urllib.request.urlopen(weights.url, timeout=60) as answer,
-                open(temporary, "wb") as file,
-            ):
-                while block := answer.read(1 << 20):
-                    file.write(block)
-        except (urllib.error.URLError, TimeoutError) as error:
+            _download(weights, temporary)
+        except (OSError, HTTPException) as error:  # URLError and TimeoutError are of OSError
             raise UserError(
                 f"{weights.url} cannot be fetched ({getattr(error, 'reason', error)}); get it on "
                 f"another machine and put it at {target}"
             ) from error
         verify(temporary, weights)
     return target
+
+
+def _download(weights: WeightFile, path: Path) -> None:
+    """What lies at the url, up to the limits.
+
+    By hand: torch.hub has neither a timeout nor a limit of size, pooch (with requests) no limit
+    and no hash that is known in part; both leave errors to be told and a file to be renamed.
+    """
+    with urllib.request.urlopen(weights.url, timeout=TIMEOUT) as answer, path.open("wb") as file:
+        left = MAX_BYTES
+        while block := answer.read(min(1 << 20, left + 1)):
+            left -= len(block)
+            if left < 0:
+                raise OSError(f"it has more than {MAX_BYTES >> 20:,} MiB")
+            file.write(block)
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
