@@ -1,16 +1,15 @@
 """`idvae evaluate`: score a generator's images against real ones by a battery of experts."""
 
 import sys
-import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idvae.cli.parser import Parser, add_count, add_seed
 from idvae.errors import UserError
 from idvae.io.destination import Destination
+from idvae.io.progress import Begin, display
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +36,10 @@ def run(argv: Sequence[str]) -> None:
     from idvae.training.distributed import group_of, own_device
 
     options.device = own_device(options.device)
-    with group_of("evaluation", "start it again") as rank, _announcing(rank == 0) as announce:
+    with (
+        group_of("evaluation", "start it again") as rank,
+        display(rank == 0, lines=sys.stdout) as announce,
+    ):
         model, images = _images(options)
         reference = _reference(options.reference, model)
         real: Any = not options.no_true_data
@@ -221,7 +223,7 @@ def _reconstruction(
     options: Namespace,
     experts: Sequence[str],
     weights: dict[str, str],
-    announce: Callable[[str, int], Callable[[int], None]],
+    announce: Begin,
 ) -> dict[str, Any] | None:
     if not model.method.reconstructs:
         return None
@@ -265,41 +267,3 @@ def _print(scores: "Scores", out: Path) -> None:
         cells = [f"{metric} {value['mean']:.5g}" for metric, value in values.items()]
         print(f"{scores.name}  reconstruction  {'  '.join(cells)}")
     print(f"wrote {out}")
-
-
-@contextmanager
-def _announcing(shown: bool) -> Iterator[Callable[[str, int], Callable[[int], None]]]:
-    """What tells how far work is: a bar on a terminal, plain lines elsewhere."""
-    if not shown:
-        yield lambda what, total: lambda done: None
-    elif sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import Progress
-
-        with Progress(console=Console(stderr=True), transient=True) as bars:
-
-            def announce(what: str, total: int) -> Callable[[int], None]:
-                task = bars.add_task(what, total=total)
-                return lambda done: bars.advance(task, done)
-
-            yield announce
-    else:
-        yield _lines
-
-
-def _lines(what: str, total: int) -> Callable[[int], None]:
-    began = last = time.monotonic()
-    done = 0
-
-    def report(more: int) -> None:
-        nonlocal done, last
-        done += more
-        now = time.monotonic()
-        if now - last < 10 and done < total:  # a log file needs no more
-            return
-        last = now
-        rate = done / max(now - began, 1e-9)
-        left = (total - done) / rate
-        print(f"{what}: {done:,}/{total:,}  {rate:,.1f} images/s  {left:,.0f} s left", flush=True)
-
-    return report

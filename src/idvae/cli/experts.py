@@ -1,11 +1,13 @@
 """`idvae experts list | fetch | train`."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from idvae.cli.parser import Parser, add_seed
 from idvae.errors import UserError
 from idvae.io.destination import Destination
+from idvae.io.progress import display
 
 USAGE = """idvae experts list
        idvae experts fetch NAME...
@@ -71,19 +73,17 @@ def _train(argv: Sequence[str]) -> None:
     path = Path(options.out) if options.out else domain.default_path(prepared.checksum)
     Destination(path, options.overwrite, inputs=(prepared.path,)).check()
 
-    def report(step: int, loss: float) -> None:
-        if step % 100 == 0 or step == options.steps:
-            print(f"step {step:,}/{options.steps:,}  loss {loss:.4f}", flush=True)
-
-    facts = domain.train(
-        prepared.split("train"),
-        path,
-        checksum=prepared.checksum,
-        classes=len(prepared.classes) if prepared.classes else None,
-        steps=options.steps,
-        seed=options.seed,
-        device=options.device,
-        on_step=report,
-    )
+    with display(lines=sys.stdout) as begin:
+        advance = begin("step", options.steps)
+        facts = domain.train(
+            prepared.split("train"),
+            path,
+            checksum=prepared.checksum,
+            classes=len(prepared.classes) if prepared.classes else None,
+            steps=options.steps,
+            seed=options.seed,
+            device=options.device,
+            on_step=lambda step, loss: advance(1, f"loss {loss:.4f}"),
+        )
     print(f"{facts['task']}: {facts['accuracy']:.1%} right on a tenth it was not trained on")
     print(f"wrote {path}")
