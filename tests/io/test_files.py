@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -180,3 +181,46 @@ def test_a_folder_that_a_kill_hid_comes_back(tmp_path):
     hidden.mkdir(parents=True)  # killed after them: the new one is in its place
     files.recover(tmp_path)
     assert (tmp_path / "set" / "mine").read_text() == "x"
+
+
+KILLED = """
+import os, signal, sys
+from idvae.io.files import atomic_file, atomic_folder
+with atomic_folder(sys.argv[1] + "/set") as folder, atomic_file(sys.argv[1] + "/a.json") as file:
+    (folder / "half").write_text("half")
+    print("there", flush=True)
+    if sys.argv[2] == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.read()
+"""
+
+
+def hidden(folder):
+    return sorted(p.name for p in folder.iterdir() if p.name.startswith("."))
+
+
+def write_both(folder):
+    with atomic_folder(folder / "set", overwrite=True) as made, atomic_file(folder / "a.json"):
+        (made / "whole").touch()
+
+
+def test_what_a_killed_call_left_is_removed_by_the_next(tmp_path):
+    (tmp_path / ".set-of-mine").mkdir()  # a hidden folder of the user's
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path, "die"], check=False)
+    assert len(hidden(tmp_path)) == 3
+    write_both(tmp_path)
+    assert hidden(tmp_path) == [".set-of-mine"]
+
+
+def test_what_a_living_call_holds_is_left_alone(tmp_path):
+    command = [sys.executable, "-c", KILLED, tmp_path, "live"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as other:
+        assert other.stdout.readline() == "there\n"
+        held = hidden(tmp_path)
+        assert len(held) == 2
+        write_both(tmp_path)
+        assert hidden(tmp_path) == held
+        _, error = other.communicate()
+    assert "exists already" in error  # the set of the other call came first
+    assert hidden(tmp_path) == []

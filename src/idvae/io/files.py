@@ -1,16 +1,20 @@
 """Files and folders that appear whole or not at all: write beside, then rename.
 
 What is new is flushed to disk under a hidden name before it gets its own, and what it replaces goes
-last: a kill or a loss of power at any moment leaves the one or the other, whole.
+last: a kill or a loss of power at any moment leaves the one or the other, whole. A temporary is
+locked as long as its maker lives; the next call for the same place removes those that no one holds.
 """
 
 import errno
+import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from idvae.errors import UserError
 
@@ -26,9 +30,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix is kept: image and array writers choose their format by it.
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary, held = _temporary(path.parent, f".{path.stem}-", path.suffix, tempfile.mkstemp)
     try:
         yield temporary
         _flush(temporary)
@@ -37,6 +39,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         _flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(held)
 
 
 @contextmanager
@@ -63,7 +66,7 @@ def atomic_folder(
         raise _there(path)
     place = Path(os.path.realpath(path))
     place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    temporary, held = _temporary(place.parent, f".{place.name}-", "", tempfile.mkdtemp)
     try:
         yield temporary
         for inside in temporary.rglob("*"):
@@ -86,6 +89,39 @@ def atomic_folder(
         _flush_folder(place.parent)
     finally:
         _remove(temporary)
+        os.close(held)
+
+
+def _temporary(
+    parent: Path, prefix: str, suffix: str, make: Callable[..., Any]
+) -> tuple[Path, int]:
+    """A new temporary and the handle that locks it, once those of killed calls are gone."""
+    if not parent.name.startswith("."):  # within a temporary nothing is older than itself
+        _clear(parent, prefix, suffix)
+    while True:
+        made = make(prefix=prefix, suffix=suffix, dir=parent)
+        if isinstance(made, tuple):  # mkstemp opens what it makes
+            os.close(made[0])
+            made = made[1]
+        with suppress(FileNotFoundError):  # another call cleared it before it was locked
+            held = os.open(made, os.O_RDONLY)
+            fcntl.flock(held, fcntl.LOCK_EX)
+            if os.path.lexists(made):
+                return Path(made), held
+            os.close(held)
+
+
+def _clear(parent: Path, prefix: str, suffix: str) -> None:
+    """Remove the temporaries of a place that no process holds."""
+    form = re.compile(re.escape(prefix) + "[a-z0-9_]{8}" + re.escape(suffix))  # tempfile's names
+    for rest in [entry for entry in parent.iterdir() if form.fullmatch(entry.name)]:
+        with suppress(OSError):  # held, gone meanwhile, or not ours to remove
+            handle = os.open(rest, os.O_RDONLY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(rest)
+            finally:
+                os.close(handle)
 
 
 def _there(path: Path) -> UserError:
