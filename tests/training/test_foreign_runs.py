@@ -76,6 +76,7 @@ def refuse(run, words):
         (("data", "shape", "size"), 48, "no network fits images of 48 px"),
         (("data", "shape", "size"), -1, "data.shape.size"),
         (("data", "shape", "channels"), 10**9, "data.shape.channels"),
+        (("data", "shape", "channels"), 0, "data.shape.channels"),
         (("data", "shape", "condition"), 9, "data.shape.condition is not the number of names"),
         (("condition",), None, "data.shape.condition is not the number of names"),
         (("condition", "kind"), "colours", "condition.kind"),

@@ -123,6 +123,12 @@ def test_bad_arrays_are_told(array, words):
         everything(open_images(iter([array])), 5)
 
 
+def test_a_file_of_one_number_holds_no_images(tmp_path):
+    np.save(tmp_path / "one.npy", np.uint8(7))
+    with pytest.raises(UserError, match=r"one\.npy holds one number, no images"):
+        open_images(tmp_path / "one.npy")
+
+
 def test_bad_places_are_told(tmp_path):
     with pytest.raises(UserError, match="no such file or folder"):
         open_images(tmp_path / "gone")

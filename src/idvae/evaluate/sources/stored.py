@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from idvae.errors import UserError
 from idvae.evaluate.sources import source
 from idvae.evaluate.sources.source import Chunk, Range, Source, as_bytes
 from idvae.seeds import SUBSETS, seed_for
@@ -74,9 +75,14 @@ class Array(Indexed):
         images: anything `as_bytes` takes; float arrays are checked and changed chunk by chunk.
         name: as in messages.
         value_range: of floats.
+
+    Raises:
+        UserError: no images by shape, type or range, as far as the first of them tells.
     """
 
     def __init__(self, images: np.ndarray, name: str, value_range: Range | None = None) -> None:
+        if images.ndim == 0:
+            raise UserError(f"{name} holds one number, no images")
         self.images, self.name, self.value_range = images, name, value_range
         self.count = len(images)
         if self.count:
