@@ -98,7 +98,11 @@ _RULES: Rules = {
         "checksum": _is_text,
         "source": _or_none(_is_text),
         "kind": _or_none(lambda value: value in ("images", "points")),
-        "shape": {"size": _is_size, "channels": lambda value: _is_size(value) and value > 0, "condition": _or_none(_is_size)},
+        "shape": {
+            "size": _is_size,
+            "channels": lambda value: _is_size(value) and value > 0,
+            "condition": _or_none(_is_size),
+        },
     },
     # What reports read; the rest is checked where a method is built from it.
     "options": {
