@@ -160,6 +160,31 @@ def test_damaged_archives_are_told(tmp_path, batches):
     told(path, "cannot be unpacked")
 
 
+def long_record(key, digits=5000):
+    """A line of an extended header whose value is a number of many digits."""
+    line = f" {key}=" + "9" * digits + "\n"
+    return f"{len(line) + 4}{line}".encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "headers"),
+    [
+        (tarfile.GNUTYPE_LONGNAME, b"name\0", 3000),  # each is read within the one before
+        (tarfile.XHDTYPE, b"11 path=ab\n", 3000),
+        (tarfile.XHDTYPE, long_record("GNU.sparse.map"), 1),
+        (tarfile.XHDTYPE, b"23 GNU.sparse.size=nan\n", 1),
+    ],
+    ids=["names without end", "headers without end", "number of 5,000 digits", "no number"],
+)
+def test_hostile_headers_are_told(tmp_path, kind, body, headers):
+    header = tarfile.TarInfo("header")
+    header.type, header.size = kind, len(body)
+    one = header.tobuf(tarfile.USTAR_FORMAT) + body + b"\0" * (-len(body) % 512)
+    member = tarfile.TarInfo("member").tobuf(tarfile.USTAR_FORMAT)
+    (tmp_path / "x.tar.gz").write_bytes(gzip.compress(one * headers + member + b"\0" * 1024))
+    told(tmp_path / "x.tar.gz", "cannot be unpacked")
+
+
 def test_an_archive_is_never_unpacked_to_its_paths(tmp_path, batches):
     path = tmp_path / "x.tar.gz"
     with tarfile.open(path, "w:gz") as tar:
