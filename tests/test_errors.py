@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idvae.errors import LONGEST, UserError, did_you_mean
+from idvae.errors import LONGEST, UserError, did_you_mean, exists_already
 
 
 @given(st.text(st.characters(), max_size=3000))
@@ -36,3 +36,9 @@ NAMES = ["idvae", "vae", "vae-gan", "alpha-gan"]
 )
 def test_the_names_most_like_a_mistyped_one_come_first(name, most, said):
     assert did_you_mean(name, NAMES, "see the list", most) == said
+
+
+def test_what_is_there_is_told_in_one_way():
+    assert str(exists_already("a")) == "a exists already; choose another place or pass --overwrite"
+    said = str(exists_already("a", "name another --out,"))
+    assert said == "a exists already; name another --out, or pass --overwrite"

@@ -1,4 +1,4 @@
-"""The one exception that means: the user can mend this."""
+"""The one exception that means: the user can mend this; and what its messages have in common."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -29,6 +29,11 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", most: int
     """The known names that are most like a mistyped one, as a question; `otherwise` if none is."""
     near = get_close_matches(name, list(known), n=most, cutoff=0.5)
     return f"did you mean {' or '.join(near)}?" if near else otherwise
+
+
+def exists_already(path: object, instead: str = "choose another place") -> UserError:
+    """What is at `path` is not replaced unasked; `instead` says what can be done else."""
+    return UserError(f"{path} exists already; {instead} or pass --overwrite")
 
 
 class DivergedError(Exception):

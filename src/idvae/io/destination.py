@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from idvae.errors import UserError
+from idvae.errors import UserError, exists_already
 from idvae.io.files import atomic_folder
 
 LEFT_OVER = ".*-????????*"  # names that `atomic_file` and `atomic_folder` leave after a kill
@@ -88,7 +88,7 @@ class Destination:
         if self.kind is None and self.path.is_dir():
             raise UserError(f"{self.path} is a folder; name a file in it")
         if not self.overwrite:
-            raise UserError(f"{self.path} exists already; choose another --out or pass --overwrite")
+            raise exists_already(self.path, "choose another --out")
         self._check_apart()
         if self.kind is not None:
             self.kind.check(self.path)

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from idvae.errors import UserError
+from idvae.errors import UserError, exists_already
 
 _OLD = "-old-"  # between the name of what is replaced and what makes its hidden name unique
 
@@ -63,7 +63,7 @@ def atomic_folder(
     """
     path = Path(path)
     if os.path.lexists(path) and not overwrite:
-        raise _there(path)
+        raise exists_already(path)
     place = Path(os.path.realpath(path))
     place.parent.mkdir(parents=True, exist_ok=True)
     temporary, held = _temporary(place.parent, f".{place.name}-", "", tempfile.mkdtemp)
@@ -84,7 +84,7 @@ def atomic_folder(
                 temporary.rename(place)
             except OSError as error:
                 if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-                    raise _there(path) from error
+                    raise exists_already(path) from error
                 raise
         _flush_folder(place.parent)
     finally:
@@ -122,10 +122,6 @@ def _clear(parent: Path, prefix: str, suffix: str) -> None:
                 _remove(rest)
             finally:
                 os.close(handle)
-
-
-def _there(path: Path) -> UserError:
-    return UserError(f"{path} exists already; choose another place or pass --overwrite")
 
 
 def _swap(new: Path, path: Path) -> None:

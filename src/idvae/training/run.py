@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from idvae.errors import UserError
+from idvae.errors import UserError, exists_already
 from idvae.io import strict_yaml
 from idvae.io.arrays import ALONE, ArrayFile
 from idvae.io.destination import Destination, Kind
@@ -84,10 +84,7 @@ class Run:
         if path.is_dir() and not any(path.iterdir()):
             return None
         if os.path.lexists(path) and not overwrite:
-            raise UserError(
-                f"{path} exists already; go on with --resume {path}, choose another --out, "
-                "or pass --overwrite"
-            )
+            raise exists_already(path, f"go on with --resume {path}, choose another --out,")
         destination = Destination(path, overwrite, FOLDER, inputs)
         destination.check()
         return destination
