@@ -20,6 +20,7 @@ from torch import Tensor
 from idvae.errors import UserError
 from idvae.io.files import atomic_file
 from idvae.io.places import cache_folder
+from idvae.io.progress import display
 
 TIMEOUT = 60  # seconds of silence from a server
 MAX_BYTES = 1 << 30  # of a download; published files have far less
@@ -124,12 +125,17 @@ def _download(weights: WeightFile, path: Path) -> None:
     and no hash that is known in part; both leave errors to be told and a file to be renamed.
     """
     with urllib.request.urlopen(weights.url, timeout=TIMEOUT) as answer, path.open("wb") as file:
-        left = MAX_BYTES
-        while block := answer.read(min(1 << 20, left + 1)):
-            left -= len(block)
-            if left < 0:
-                raise OSError(f"it has more than {MAX_BYTES >> 20:,} MiB")
-            file.write(block)
+        total, done = getattr(answer, "length", None), 0  # None where the server does not say
+        with display(total is not None) as begin:
+            advance = begin(f"fetching {weights.file}, bytes", total or 0)
+            while max(done, total or 0) <= MAX_BYTES and (block := answer.read(1 << 20)):
+                file.write(block)
+                done += len(block)
+                advance(len(block))
+    if max(done, total or 0) > MAX_BYTES:
+        raise OSError(f"it has more than {MAX_BYTES >> 20:,} MiB")
+    if total is not None and done < total:  # http.client lets this pass
+        raise OSError(f"it broke off after {done:,} of {total:,} bytes")
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
