@@ -29,6 +29,18 @@ def test_the_vae_on_points_is_what_a_hand_counts():
     assert flops.step_macs(vae) == 3 * everything - trunk[0]
 
 
+@pytest.mark.parametrize("kind", [torch.nn.Conv2d, torch.nn.ConvTranspose2d])
+@pytest.mark.parametrize("groups", [1, 4])
+def test_a_weight_of_a_group_meets_the_channels_of_its_group_alone(kind, groups):
+    conv = kind(8, 12, 4, stride=2, padding=1, groups=groups, bias=False)
+    x = torch.zeros(3, 8, 6, 6, requires_grad=True)
+    with flops.Counter() as counter:
+        conv(x).sum().backward()
+    places = 3 * 3 if kind is torch.nn.Conv2d else 6 * 6  # where the kernel is put
+    forward = 3 * places * 4 * 4 * 8 * 12 // groups
+    assert counter.operations == 2 * 3 * forward  # forward, and backward to x and to the weights
+
+
 @pytest.mark.parametrize("name", methods.names())
 @pytest.mark.parametrize("shape", [DataShape(16, 1), DataShape(0, 2), DataShape(16, 3, 5)])
 def test_the_count_is_of_one_image_whatever_the_batch(name, shape, monkeypatch):

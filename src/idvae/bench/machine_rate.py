@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+
+from idvae.training.flops import Counter
 
 SIDES = (256, 512, 1024, 2048)
 SIDES_OF_GPU = (1024, 2048, 4096, 8192)
@@ -165,9 +166,9 @@ def forward_macs(layer: nn.Module, x: Tensor) -> float:
 
 def multiply_adds(work: Callable[[], object]) -> float:
     """Of one call, in millions, as torch counts them."""
-    with FlopCounterMode(display=False) as counter:
+    with Counter() as counter:
         work()
-    return counter.get_total_flops() / 2e6  # torch counts a multiply-add as two
+    return counter.operations / 2e6  # torch counts a multiply-add as two
 
 
 def seconds(work: Callable[[], object], device: torch.device, at_least: float) -> float:

@@ -41,7 +41,7 @@ def _count(method: Method, batch: int) -> int:
     width = method.shape.condition
     y = like(torch.zeros(batch, width)) if width else None
     noise = method.draw_noise(batch, generator)
-    with _Counter() as counter:
+    with Counter() as counter:
         noise = {name: like(value) for name, value in noise.items()}
         method.step(like(x), y, _Still(method), **noise)
     return counter.operations // 2  # a multiply-add is two operations
@@ -62,11 +62,14 @@ class _Still:
             self(group, loss, retain=True)
 
 
-class _Counter(TorchDispatchMode):
+class Counter(TorchDispatchMode):
     """Counts by torch's own formulas, on every operation that runs.
 
     torch's FlopCounterMode also notes which module an operation is of, by hooks that fail where a
     step differentiates within itself, as gradient penalties do.
+
+    Attributes:
+        operations: so far, a multiply-add as two.
     """
 
     def __init__(self) -> None:
@@ -77,7 +80,22 @@ class _Counter(TorchDispatchMode):
         self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         result = function(*args, **(kwargs or {}))
-        formula = flop_registry.get(function.overloadpacket)
+        formula = FORMULAS.get(function.overloadpacket)
         if formula is not None:
             self.operations += formula(*args, **(kwargs or {}), out_val=result)
         return result
+
+
+def _convolution_backward(*args: Any, out_val: Any) -> int:
+    """torch counts the gradient of grouped weights as if each saw the channels of all groups."""
+    *before, groups, (of_x, of_weight, _) = args
+    formula = flop_registry[_BACKWARD]
+    x, weight = (
+        formula(*before, groups, mask, out_val=out_val)
+        for mask in ([of_x, False, False], [False, of_weight, False])
+    )
+    return x + weight // groups
+
+
+_BACKWARD = torch.ops.aten.convolution_backward
+FORMULAS = {**flop_registry, _BACKWARD: _convolution_backward}
