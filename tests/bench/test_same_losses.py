@@ -37,7 +37,7 @@ def plain_curve(prepared, networks, weights):
     return rows, model
 
 
-@pytest.mark.parametrize("preset", ["small", "paper"])
+@pytest.mark.parametrize("preset", ["small", "paper", "residual"])
 @pytest.mark.parametrize("weights", [{}, {"alpha": 0.7, "lambda_": 30.0, "gamma": 0.1}])
 def test_the_loss_curve_is_that_of_the_plain_version(preset, weights, data_root, tmp_path):
     prepared = data.resolve("digits-16")

@@ -10,7 +10,9 @@ from idvae.networks import DataShape, NetworkConfig
 from idvae.networks.upsampling import UpConv
 
 
-@pytest.mark.parametrize(("size", "preset"), [(16, "small"), (32, "small"), (32, "paper")])
+@pytest.mark.parametrize(
+    ("size", "preset"), [(16, "small"), (32, "small"), (32, "paper"), (32, "residual")]
+)
 def test_a_step_does_the_work_it_needs_and_little_more(size, preset):
     work = count(DataShape(size, 3), NetworkConfig(preset, width=16))
     # The heads come on top; the gradient to the images at lines 9 and 10 is left out.

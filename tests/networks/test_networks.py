@@ -72,6 +72,9 @@ def test_heads_leave_in_float32_where_autocast_narrows_the_networks(preset):
     shape = DataShape(0, 2) if preset in POINTS else DataShape(16, 1)
     nets = Networks(shape, NetworkConfig(preset, width=4, z_dim=6))
     trunk, x = nets.trunk(), torch.rand(shape.batch(8)) * 2 - 1
+    with torch.no_grad():
+        for p in trunk.parameters():
+            p.add_(0.01 * torch.randn_like(p))  # what starts at 0 lets no gradient through
     for head in (nets.gaussian_head(), nets.code_head(), nets.logit_head()):
         with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
             h = trunk(x)

@@ -54,7 +54,7 @@ def _parser(what: str) -> Parser:
             "--size", type=int, choices=SIZES, default=32, help="side of the images in pixels"
         )
         parser.add_argument("--batch", type=int, default=64, help="images in a batch")
-        parser.add_argument("--preset", default="small", help="small or paper")
+        parser.add_argument("--preset", default="small", help="small, paper or residual")
         parser.add_argument("--width", type=int, help="channels of the first convolution")
         parser.add_argument("--threads", type=int, default=0, help="of torch; 0 takes them all")
         parser.add_argument("--device", default="cpu", help="cpu, cuda or auto")

@@ -27,7 +27,12 @@ __all__ = [
 ]
 
 # name → module:class; of those that fit the data, the first is the default.
-PRESETS = {"small": "small:Small", "paper": "paper:Paper", "mlp": "mlp:MLP"}
+PRESETS = {
+    "small": "small:Small",
+    "paper": "paper:Paper",
+    "residual": "residual:Residual",
+    "mlp": "mlp:MLP",
+}
 
 
 def preset(name: str) -> type[Preset]:

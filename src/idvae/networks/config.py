@@ -37,11 +37,14 @@ class NetworkConfig:
     """The networks: a preset, and what to change in it.
 
     Attributes:
-        preset: `small` (light, for CPUs), `paper` (the recipe of IDVAE's authors) or `mlp`
-            (points); by default `small` for images and `mlp` for points.
-        width: channels of the first convolution, or units of a hidden layer of `mlp`; by
-            default 32 (small), 64 (paper) or 128 (mlp).
-        z_dim: dimensions of the latent code z; by default 64 (small), 128 (paper) or 4 (mlp).
+        preset: `small` (light, for CPUs), `paper` (the recipe of IDVAE's authors), `residual`
+            (without normalisation, after R3GAN) or `mlp` (points); by default `small` for images
+            and `mlp` for points.
+        width: channels of the first convolution, in `residual` at half the side of the images, or
+            units of a hidden layer of `mlp`; by default 32 (small, residual), 64 (paper) or 128
+            (mlp).
+        z_dim: dimensions of the latent code z; by default 64 (small, residual), 128 (paper) or 4
+            (mlp).
     """
 
     preset: str | None = None
