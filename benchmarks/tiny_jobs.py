@@ -121,7 +121,8 @@ class Train(Job):
             often = [f"--save-every={self.save_every}", f"--log-every={self.log_every}"]
             flags = [f"--steps={STEPS}", *often, *TINY]
             return ["train", "idvae", "--data=digits-16", "--out=run", *flags]
-        return [] if (run / "checkpoints" / f"{STEPS:08d}").is_dir() else ["train", "--resume=run"]
+        done = (run / "checkpoints" / f"{STEPS:08d}").is_dir()
+        return [] if done and not any(run.glob(".*")) else ["train", "--resume=run"]
 
     def begun(self, place: Place) -> bool:
         return "parameters," in place.said("out")
@@ -221,6 +222,8 @@ def finish(job: Job, place: Place) -> str:
         status = place.run(command)
         if time.monotonic() > until:
             return "calls end, and nothing is finished"
+        if status == 2 and "has reached its" in place.said("err"):
+            continue  # killed while it drew its curves: the call had but to clear up
         if status == 2 and "still works in" in place.said("err"):
             time.sleep(1)  # a run outlives the sweep that was killed
         elif status != 0:

@@ -19,8 +19,8 @@ def run(script, *flags):
 
 @pytest.mark.slow
 def test_killed_trainings_end_with_the_same_bytes():
-    _, told = run("kills.py", "--kills=4", "--only=training,checkpointing", "--no-disk")
-    # The status also counts hidden temporary files that stay, which docs/reliability.md tells.
+    status, told = run("kills.py", "--kills=4", "--only=training,checkpointing", "--no-disk")
+    assert status == 0, told
     row = next(line for line in told.splitlines() if line.startswith("| all |"))
     kills, resumed, identical, _ = (int(cell) for cell in row.split("|")[2:-1])
     assert kills == resumed == identical, told

@@ -367,6 +367,18 @@ def test_clip_bounds_a_groups_gradient(digits, tmp_path):
     assert max(norms) <= 1.001e-3
 
 
+def test_what_a_kill_left_in_a_run_goes_when_it_is_gone_on_with(digits, tmp_path):
+    run = start.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "steps": 2})
+    rests = [run.path / name for name in (".curves-abcd12_9.png", ".scores-0123abcd.json")]
+    kept = run.path / ".curves-mine.png"
+    for path in (*rests, kept):
+        path.touch()
+    with pytest.raises(UserError, match="has reached its 2 steps"):
+        start.resume(run.path, {})
+    assert not any(path.exists() for path in rests)
+    assert kept.exists()
+
+
 def test_the_loop_gives_no_gradient_to_others(digits, tmp_path):
     trainer = begin(digits, tmp_path / "run", steps=1)
     for group, optimizer in trainer.updates.optimizers.items():

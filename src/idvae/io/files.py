@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,14 @@ def _temporary(
             if os.path.lexists(made):
                 return Path(made), held
             os.close(held)
+
+
+def clear_rests(folder: Path, names: Iterable[str]) -> None:
+    """Remove what killed calls left half-written of these files and folders of a folder."""
+    for name in names:
+        path = folder / name
+        for prefix, suffix in {(f".{path.stem}-", path.suffix), (f".{name}-", "")}:
+            _clear(folder, prefix, suffix)
 
 
 def _clear(parent: Path, prefix: str, suffix: str) -> None:

@@ -23,7 +23,7 @@ from idvae.errors import UserError, exists_already
 from idvae.io import strict_yaml
 from idvae.io.arrays import ALONE, ArrayFile
 from idvae.io.destination import Destination, Kind
-from idvae.io.files import atomic_file, read_bounded
+from idvae.io.files import atomic_file, clear_rests, read_bounded
 from idvae.training import run_config
 
 MOST_METRICS = 1 << 28  # bytes: a million lines and more
@@ -191,6 +191,10 @@ class Run:
             rows.append(row)
         return rows
 
+    def clear_rests(self) -> None:
+        """Remove what a killed call left half-written there; what a living one holds stays."""
+        clear_rests(self.path, FOLDER.names)
+
     def rewind_metrics(self, step: int) -> None:
         """Drop the lines after `step`, which a resumed run writes again."""
         rows = [row for row in self.metrics() if row["step"] <= step]
@@ -216,6 +220,7 @@ FOLDER = Kind(
         "conditions.npy",
         "metrics.jsonl",
         "checkpoints",
+        "frozen.safetensors",
         "samples",
         "reconstructions",
         "tensorboard",
