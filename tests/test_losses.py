@@ -134,3 +134,39 @@ def test_cosine_is_zero_for_equal_directions_and_divided_by_the_dimensions():
     z = randn(6, 4)
     assert losses.cosine(z, 3 * z).item() == pytest.approx(0.0, abs=1e-12)
     assert losses.cosine(z, -z).item() == pytest.approx(2 / 4, rel=1e-12)
+
+
+def test_dis_and_gan_weigh_reconstructions_or_leave_them_out():
+    real, gen, rec = randn(8), randn(8), randn(8)
+    three, two = losses.dis(real, gen, rec), losses.dis(real, gen)
+    torch.testing.assert_close(losses.dis(real, gen, rec, 0.3), two + 0.3 * (three - two))
+    assert three - two == pytest.approx(-np.log(1 - sigmoid(rec)).mean(), rel=1e-10)
+    both, one = losses.gan(gen, rec), losses.gan(gen)
+    torch.testing.assert_close(losses.gan(gen, rec, 0.3), one + 0.3 * (both - one))
+    assert both - one == pytest.approx(-np.log(sigmoid(rec)).mean(), rel=1e-10)
+
+
+def test_relativistic_losses_are_equation_2_of_r3gan():
+    real, gen, rec = randn(8), randn(8), randn(8)
+
+    def above(a, b):
+        return np.log(1 + np.exp(-(a - b).numpy())).mean()
+
+    dis, gan = losses.relativistic_dis, losses.relativistic_gan
+    assert dis(real, gen).item() == pytest.approx(above(real, gen), rel=1e-12)
+    expected = above(real, gen) + 0.3 * above(real, rec)
+    assert dis(real, gen, rec, 0.3).item() == pytest.approx(expected, rel=1e-12)
+    assert gan(real, gen).item() == pytest.approx(above(gen, real), rel=1e-12)
+    expected = above(gen, real) + 0.3 * above(rec, real)
+    assert gan(real, gen, rec, 0.3).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_gradient_penalty_is_half_the_squared_gradient_summed_over_coordinates():
+    x, a = randn(5, 3, 4, 4).requires_grad_(), randn(48, 48)
+    logit = torch.einsum("bi,ij,bj->b", x.flatten(1), a, x.flatten(1))
+    expected = 0.5 * ((x.flatten(1) @ (a + a.T)) ** 2).sum(1).mean()
+    penalty = losses.gradient_penalty(logit, x)
+    torch.testing.assert_close(penalty, expected, rtol=1e-12, atol=0)
+    (found,) = torch.autograd.grad(penalty, x)  # it can be differentiated itself
+    (wanted,) = torch.autograd.grad(expected, x)
+    torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-10)

@@ -66,16 +66,22 @@ def enc(recons: Tensor, prior: Tensor, alpha: float, beta: float) -> Tensor:
     return alpha * recons + beta * prior
 
 
-def dis(logit_x: Tensor, logit_gen: Tensor, logit_rec: Tensor) -> Tensor:
+def dis(
+    logit_x: Tensor, logit_gen: Tensor, logit_rec: Tensor | None = None, weight_rec: float = 1.0
+) -> Tensor:
     """L_dis [9] = −[log Dis(x) + log(1 − Dis(Dec(z'))) + log(1 − Dis(Dec(Enc(x))))].
 
     Args:
         logit_x, logit_gen, logit_rec: logits of x, x' = Dec(z') and x̃ = Dec(Enc(x)), shape (B,).
+            Without the last, the third term is left out.
+        weight_rec: of the third term.
     """
+    if logit_rec is None:
+        return real_fake(logit_x, logit_gen)
     return -(
         mean_log_dis(logit_x)
         + mean_log_one_minus_dis(logit_gen)
-        + mean_log_one_minus_dis(logit_rec)
+        + weight_rec * mean_log_one_minus_dis(logit_rec)
     )
 
 
@@ -100,9 +106,59 @@ def recons_dis(h: Tensor, h_rec: Tensor) -> Tensor:
     return 0.5 * (_wide(h) - _wide(h_rec)).square().mean()
 
 
-def gan(logit_gen: Tensor, logit_rec: Tensor) -> Tensor:
-    """L_GAN [12] = −log Dis(Dec(z')) − log Dis(Dec(Enc(x))), from logits of shape (B,)."""
-    return -(mean_log_dis(logit_gen) + mean_log_dis(logit_rec))
+def gan(logit_gen: Tensor, logit_rec: Tensor | None = None, weight_rec: float = 1.0) -> Tensor:
+    """L_GAN [12] = −log Dis(Dec(z')) − log Dis(Dec(Enc(x))), from logits of shape (B,).
+
+    Without the logits of x̃ the second term is left out; else `weight_rec` is its weight.
+    """
+    if logit_rec is None:
+        return -mean_log_dis(logit_gen)
+    return -(mean_log_dis(logit_gen) + weight_rec * mean_log_dis(logit_rec))
+
+
+def relativistic(logit: Tensor, other: Tensor) -> Tensor:
+    """sp(−(D − D_other)) with sp = softplus, mean over the pairs: D is to be above the other's.
+
+    Huang, Gokaslan, Kuleshov and Tompkin, "The GAN is dead; long live the GAN! A Modern GAN
+    Baseline", equation 2 (RpGAN; after Jolicoeur-Martineau), as their code minimises it: neither
+    player's loss is flat where it loses.
+
+    Args:
+        logit, other: logits of two batches, shape (B,); the i-th of both make a pair.
+    """
+    return F.softplus(_wide(other) - _wide(logit)).mean()
+
+
+def relativistic_dis(
+    logit_x: Tensor, logit_gen: Tensor, logit_rec: Tensor | None = None, weight_rec: float = 1.0
+) -> Tensor:
+    """L_dis where x is to be above x', and above x̃ where its logits are given: as `dis`."""
+    loss = relativistic(logit_x, logit_gen)
+    return loss if logit_rec is None else loss + weight_rec * relativistic(logit_x, logit_rec)
+
+
+def relativistic_gan(
+    logit_x: Tensor, logit_gen: Tensor, logit_rec: Tensor | None = None, weight_rec: float = 1.0
+) -> Tensor:
+    """L_GAN where x' is to be above x, and x̃ too where its logits are given: as `gan`."""
+    loss = relativistic(logit_gen, logit_x)
+    return loss if logit_rec is None else loss + weight_rec * relativistic(logit_rec, logit_x)
+
+
+def gradient_penalty(logit: Tensor, x: Tensor) -> Tensor:
+    """½‖∇ₓD(x)‖², summed over coordinates, mean over the batch; differentiable.
+
+    Mescheder, Geiger and Nowozin, "Which Training Methods for GANs do actually Converge?", section
+    4.1, and equation 3 of Huang et al.: times γ it is R1 at data, R2 at fakes. ∇ₓ is that of the
+    sum of all logits, as in their code, so where a network looks at the whole batch (batch
+    normalisation) an item's gradient holds what it does to the others.
+
+    Args:
+        logit: D(x), shape (B,).
+        x: what it was computed from, with requires_grad, shape (B, ...).
+    """
+    (gradient,) = torch.autograd.grad(logit.sum(), x, create_graph=True)
+    return 0.5 * _wide(gradient).square().flatten(1).sum(1).mean()
 
 
 def dec(gan: Tensor, recons_dis: Tensor, omega: float, lambda_: float) -> Tensor:

@@ -105,9 +105,9 @@ class Networks:
         """Features → a code, for encoders without a distribution."""
         return CodeHead(self.preset.features, self.z_dim)
 
-    def logit_head(self) -> LogitHead:
-        """Features → the discriminator's logit."""
-        return LogitHead(self.preset.features)
+    def logit_head(self, deviation: bool = False) -> LogitHead:
+        """Features, and if asked how much they vary over the batch → the discriminator's logit."""
+        return LogitHead(self.preset.features, deviation)
 
     def code_critic(self) -> CodeCritic:
         """z → a logit: is this a code of the prior?"""

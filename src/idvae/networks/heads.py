@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from idvae.networks.deviation import with_deviation
 from idvae.networks.initial import initialise
 
 
@@ -56,16 +57,22 @@ class CodeHead(nn.Module):
 
 
 class LogitHead(nn.Module):
-    """θ_dis: one fully connected layer to the logit of the discriminator."""
+    """θ_dis: one fully connected layer to the logit of the discriminator.
 
-    def __init__(self, features: int) -> None:
+    Args:
+        features: how many it reads.
+        deviation: whether it also reads how much they vary over the batch.
+    """
+
+    def __init__(self, features: int, deviation: bool = False) -> None:
         super().__init__()
-        self.logit = nn.Linear(features, 1)
+        self.deviation = deviation
+        self.logit = nn.Linear(features + deviation, 1)
         initialise(self)
 
     def forward(self, h: Tensor) -> Tensor:
         """Features (B, features) → logits D (B,), with Dis = sigmoid(D)."""
-        return _wide(self.logit, h).squeeze(1)
+        return _wide(self.logit, with_deviation(h) if self.deviation else h).squeeze(1)
 
 
 class CodeCritic(nn.Module):

@@ -1,0 +1,92 @@
+"""What a discriminator is shown in the place of images, differentiable to any order.
+
+Zhao, Liu, Lin, Zhu and Han, "Differentiable Augmentation for Data-Efficient GAN Training"
+(DiffAugment): real images and fakes alike are altered, for discriminator and generator. The
+strengths are those of the authors' code. Nothing is drawn here: an image comes with `UNIFORMS`
+numbers in [0, 1), which say how it is altered.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from idvae.errors import UserError, did_you_mean
+
+UNIFORMS = 7  # 0-2 are colour's, 3-4 translation's, 5-6 cutout's
+SHIFT, HOLE = 0.125, 0.5  # shares of an image's side
+
+
+def colour(x: Tensor, u: Tensor) -> Tensor:
+    """Brightness ± ½, then saturation × [0, 2), then contrast × [½, 1½); nothing is clipped."""
+    brightness, saturation, contrast = (u[:, i, None, None, None] for i in range(3))
+    x = x + (brightness - 0.5)
+    grey = x.mean(1, keepdim=True)
+    x = grey + (x - grey) * (2.0 * saturation)
+    mean = x.mean((1, 2, 3), keepdim=True)
+    return mean + (x - mean) * (contrast + 0.5)
+
+
+def translation(x: Tensor, u: Tensor) -> Tensor:
+    """Whole pixels, up to an eighth of the side each way; what comes in is 0."""
+    _, channels, side, _ = x.shape
+    most = int(SHIFT * side + 0.5)
+    padded = F.pad(x, [most] * 4)
+    places = torch.arange(side, device=x.device)
+    rows = places + _choice(u[:, 3], 2 * most + 1)[:, None]
+    columns = places + _choice(u[:, 4], 2 * most + 1)[:, None]
+    moved = padded.gather(2, rows[:, None, :, None].expand(-1, channels, -1, padded.shape[3]))
+    return moved.gather(3, columns[:, None, None, :].expand(-1, channels, side, -1))
+
+
+def cutout(x: Tensor, u: Tensor) -> Tensor:
+    """A square of half the side becomes 0; its centre lies anywhere, so it may stick out."""
+    side = x.shape[2]
+    hole = int(HOLE * side + 0.5)
+    places = torch.arange(side, device=x.device)
+    first = [_choice(u[:, i], side + 1 - hole % 2)[:, None] - hole // 2 for i in (5, 6)]
+    rows, columns = ((places >= start) & (places < start + hole) for start in first)
+    return x * ~(rows[:, None, :, None] & columns[:, None, None, :])
+
+
+KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "colour": colour,
+    "translation": translation,
+    "cutout": cutout,
+}
+
+
+def kinds_of(policy: str) -> tuple[str, ...]:
+    """The names in a list such as `colour,translation`, in its order.
+
+    Raises:
+        UserError: one that is not known.
+    """
+    kinds = tuple(kind.strip() for kind in policy.split(","))
+    for kind in kinds:
+        if kind not in KINDS:
+            hint = did_you_mean(kind, KINDS)
+            raise UserError(f"--augment: unknown {kind!r}; {hint} there are {', '.join(KINDS)}")
+    return kinds
+
+
+def augment(x: Tensor, u: Tensor, kinds: Sequence[str]) -> Tensor:
+    """Images altered by each kind in turn.
+
+    Args:
+        x: in [−1, 1], shape (B, C, H, H).
+        u: in [0, 1), shape (B, UNIFORMS).
+        kinds: names in `KINDS`.
+
+    Returns:
+        the same shape; colour leaves [−1, 1].
+    """
+    for kind in kinds:
+        x = KINDS[kind](x, u)
+    return x
+
+
+def _choice(u: Tensor, n: int) -> Tensor:
+    """One of 0 … n − 1 for each number in [0, 1)."""
+    return (u * n).long().clamp_max(n - 1)  # a product may round up to n
