@@ -17,6 +17,12 @@ OPTIONS = {
     "grid_every": 0, "ema": 0.9, "threads": 1, "seed": 5, "lr": 5e-3, "lr_final": 0.1,
     "clip": 50.0, "lr_of": {},
 }  # fmt: skip
+CONDITIONAL = pytest.param("idvae", {"condition": "labels"}, id="c-idvae")
+PARTS = pytest.param("idvae", {
+    "r1": 0.1, "r2": 0.1, "relativistic": True, "rec_fakes": 0.5, "deviation": True,
+    "augment": "colour,translation,cutout", "dec_steps": 2, "gamma": 0.1,
+    "schedules": {n: [0.2, 4] for n in ("r1", "r2", "rec_fakes", "gamma", "alpha", "lambda")},
+}, id="idvae-with-all-parts")  # fmt: skip
 
 
 class Tape(TorchDispatchMode):
@@ -82,9 +88,7 @@ def train(name, digits, out, **options):
     return run.metrics(), checkpoints.load(run.path / "checkpoints", name)
 
 
-@pytest.mark.parametrize(
-    ("name", "options"), [*variants(), pytest.param("idvae", {"condition": "labels"}, id="c-idvae")]
-)
+@pytest.mark.parametrize(("name", "options"), [*variants(), CONDITIONAL, PARTS])
 @pytest.mark.parametrize("precision", ["32", "bf16"])
 def test_a_replayed_step_is_the_step(name, options, precision, digits, tmp_path, monkeypatch):
     trained = []
@@ -153,7 +157,7 @@ def test_a_recording_needs_a_gpu(digits, tmp_path):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-@pytest.mark.parametrize(("name", "options"), variants())
+@pytest.mark.parametrize(("name", "options"), [*variants(), PARTS])
 def test_a_cuda_graph_trains_as_the_loop_does(name, options, digits, tmp_path):
     options = {**options, "device": "cuda"}
     rows, _ = train(name, digits, tmp_path / "eager", **options)

@@ -9,7 +9,7 @@ import yaml
 from idvae import methods
 from idvae.errors import UserError
 from idvae.options import check_ranges, types_of
-from idvae.training import settings
+from idvae.training import settings, start
 
 
 def test_a_flag_wins_over_a_file_wins_over_the_default(tmp_path):
@@ -206,3 +206,15 @@ def test_a_file_may_write_numbers_as_one_does(tmp_path):
     train = settings.from_flags("idvae", ["--config", str(file), "--lr-of.enc", "1"]).train
     assert (train.lr, train.precision, train.betas, train.steps) == (1e-3, "32", (0.1, 0.2), 5)
     assert train.lr_of == {"dis": 2e-4, "enc": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("method", "option"), [("age", "g_steps"), ("idvae", "dec_steps"), ("idvae", "relativistic")]
+)
+def test_what_is_no_weight_is_not_scheduled(method, option, data_root, tmp_path):
+    options = {"width": 4, "threads": 1, "steps": 1, "schedules": {option: [4.0, 3]}}
+    if option.endswith("steps"):
+        options[option] = 2
+    with pytest.raises(UserError, match=f"{option} is no number that could change"):
+        start.train(method, "digits", tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()

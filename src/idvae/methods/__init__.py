@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _METHODS = {
     "idvae": "idvae.methods.idvae:IDVAE",
     "idvae-r": "idvae.methods.idvae:IDVAER",
+    "idvae-plus": "idvae.methods.idvae:IDVAEPlus",
     "vae": "idvae.methods.vae:VAE",
     "gan": "idvae.methods.gan:GAN",
     "vae-gan": "idvae.methods.vae_gan:VAEGAN",

@@ -4,16 +4,20 @@ Munjal, Paul and Krishnan, "Implicit Discriminator in Variational Autoencoder". 
 brackets are its equations, lines are those of its Algorithm 1.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Literal
 
-from torch import Tensor, no_grad
+import torch
+from torch import Generator, Tensor, no_grad
 
 from idvae import losses
 from idvae.errors import UserError
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks, statistics_of
-from idvae.options import Weight
+from idvae.networks.augment import UNIFORMS, augment, kinds_of
+from idvae.options import Count, Weight
 
 
 @dataclass
@@ -31,6 +35,16 @@ class IDVAEConfig:
             with the condition of another image (Perarnau et al.; there 0.5).
         schedule: order of the updates (section 3.4): the discriminator's loss first, the
             encoder's first, or both losses in one update of θ_shared, θ_dis and θ_enc.
+        r1: γ of R1, γ/2·‖∇D(x)‖² (a sum over pixels) in the discriminator's loss.
+        r2: γ of R2, the same of fakes; of reconstructions times `rec_fakes`.
+        relativistic: whether the discriminator compares each image with a fake, instead of
+            answering for each alone.
+        rec_fakes: weight of reconstructions as fakes, in [9] and in [12]; 0 leaves them out of
+            both.
+        deviation: whether θ_dis also reads how much the features vary over the batch.
+        augment: how images are altered before the discriminator answers for them: a list of
+            colour, translation, cutout.
+        dec_steps: updates of the decoder in a step, each after the first with fresh codes.
     """
 
     alpha: Weight = 1.0
@@ -40,6 +54,13 @@ class IDVAEConfig:
     gamma: Weight = 0.0
     mismatch: Weight = 0.0
     schedule: Literal["dis-first", "enc-first", "joint"] = "dis-first"
+    r1: Weight = 0.0
+    r2: Weight = 0.0
+    relativistic: bool = False
+    rec_fakes: Weight = 1.0
+    deviation: bool = False
+    augment: str | None = None
+    dec_steps: Count = 1
 
 
 @dataclass
@@ -51,6 +72,20 @@ class IDVAERConfig(IDVAEConfig):
     """
 
     gamma: Weight = 0.02
+
+
+@dataclass
+class IDVAEPlusConfig(IDVAEConfig):
+    """IDVAE with parts that are younger than its paper: on are those that helped in first trials.
+
+    Attributes:
+        r1: γ of R1, γ/2·‖∇D(x)‖² (a sum over pixels) in the discriminator's loss.
+        rec_fakes: weight of reconstructions as fakes, in [9] and in [12]; 0 leaves them out of
+            both.
+    """
+
+    r1: Weight = 0.1
+    rec_fakes: Weight = 0.0
 
 
 class IDVAE(Method):
@@ -72,9 +107,18 @@ class IDVAE(Method):
         super().__init__(nets, config)
         if config.mismatch and not nets.shape.condition:
             raise UserError("--mismatch needs a --condition that can be a wrong one")
+        if config.augment is not None and nets.shape.is_points:
+            raise UserError("--augment is for images, and these are points; leave it out")
+        self.augmentations = () if config.augment is None else kinds_of(config.augment)
+        self.dec_steps = config.dec_steps
+        # The terms that are there, for good: a scheduled weight becomes a tensor, and a step must
+        # not look at its number.
+        weights = ("mismatch", "gamma", "r1", "r2", "rec_fakes")
+        self.terms = frozenset(name for name in weights if getattr(config, name))
+        self.views: Iterator = repeat((None, None, None))  # how x, x' and x̃ are shown to θ_dis
         self.shared = nets.trunk()
         self.enc = nets.gaussian_head()
-        self.dis = nets.logit_head()
+        self.dis = nets.logit_head(config.deviation)
         self.dec = nets.decoder()
         dis, enc, dec = ("shared", "dis"), ("shared", "enc"), ("dec",)
         self.groups = {
@@ -82,11 +126,36 @@ class IDVAE(Method):
             "enc-first": {"enc": enc, "dis": dis, "dec": dec},
             "joint": {"joint": ("shared", "dis", "enc"), "dec": dec},
         }[config.schedule]
+        if self.dec_steps > 1:
+            self.repeats = {"dec": self.dec_steps}
 
-    def step(self, x: Tensor, y: Tensor | None, update: Update, *, eps: Tensor, z: Tensor) -> None:
+    def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
+        """`eps` and `z`, shape (n, Z), and what the options that are on need besides.
+
+        `eps_dec` and `z_dec`, shape (dec_steps − 1, n, Z), are for the decoder's updates after
+        the first; `views`, shape (1 + dec_steps, 3, n, UNIFORMS), say how x, x' and x̃ are altered
+        in L_dis and in each L_dec.
+        """
+        noise, more = super().draw_noise(n, generator), self.dec_steps - 1
+        if more:
+            noise["eps_dec"] = torch.randn(more, n, self.z_dim, generator=generator)
+            noise["z_dec"] = self.draw_prior(more * n, generator).unflatten(0, (more, n))
+        if self.augmentations:
+            noise["views"] = torch.rand(2 + more, 3, n, UNIFORMS, generator=generator)
+        return noise
+
+    def step(
+        self, x: Tensor, y: Tensor | None, update: Update, *, eps: Tensor, z: Tensor, **more: Tensor
+    ) -> None:
         """Lines 4 to 11 of Algorithm 1, for z' = `z` and z = μ + σ·`eps`."""
+        if "r1" in self.terms:
+            x = x.detach().requires_grad_()  # R1 differentiates by it
+        if "views" in more:
+            self.views = iter(more["views"])  # L_dis, which always comes before L_dec, is the first
         steps = {"dis-first": self._dis_first, "enc-first": self._enc_first, "joint": self._joint}
         steps[self.config.schedule](x, y, eps, z, update)
+        if self.dec_steps > 1:
+            self._line_11_again(x, y, more["eps_dec"], more["z_dec"], update)
 
     def _dis_first(
         self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor, update: Update
@@ -94,8 +163,10 @@ class IDVAE(Method):
         with statistics_of("prior"):
             x_gen = self.dec(z, y)  # lines 6-7; its graph serves line 11
         h = self.shared(x, y)  # the same at lines 4 and 9
-        with no_grad():
-            _, x_rec = self.decode_posterior(h, y, eps)  # lines 4-5: data at line 9
+        x_rec = None
+        if "rec_fakes" in self.terms:
+            with no_grad():
+                _, x_rec = self.decode_posterior(h, y, eps)  # lines 4-5: data at line 9
         update("dis", self.loss_dis(x, y, h, x_rec, x_gen.detach()))  # line 9: θ_dis, θ_shared
         with statistics_of("real", "posterior"):
             q, x_rec = self.reconstruct(x, y, eps)  # line 9 moved θ_shared: encode again
@@ -125,18 +196,53 @@ class IDVAE(Method):
         update("joint", loss, retain=True)  # lines 9 and 10 at once
         update("dec", self.loss_dec(x, y, x_rec, x_gen))  # line 11
 
+    def _line_11_again(
+        self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor, update: Update
+    ) -> None:
+        """θ_dec has moved: decode anew, from fresh codes. Those before fed running statistics."""
+        with no_grad():
+            h = self.shared(x, y)
+        for eps_again, z_again in zip(eps, z, strict=True):
+            _, x_rec = self.decode_posterior(h, y, eps_again)
+            update("dec", self.loss_dec(x, y, x_rec, self.dec(z_again, y)))
+
     def loss_dis(
-        self, x: Tensor, y: Tensor | None, h: Tensor, x_rec: Tensor, x_gen: Tensor
+        self, x: Tensor, y: Tensor | None, h: Tensor, x_rec: Tensor | None, x_gen: Tensor
     ) -> Tensor:
         """L_dis [9] with h = Dis_l(x); x̃ and x' are data here, each batch normalised on its own."""
-        logits = [self.dis(g) for g in (h, self.shared(x_gen, y), self.shared(x_rec, y))]
+        fakes = [x_gen] if x_rec is None or "rec_fakes" not in self.terms else [x_gen, x_rec]
+        if "r2" in self.terms:
+            fakes = [fake.requires_grad_() for fake in fakes]
+        of_x, *of_fakes = next(self.views)
+        features = [self.shown(x, y, of_x, h)]
+        features += [self.shown(fake, y, of) for fake, of in zip(fakes, of_fakes, strict=False)]
+        logits = [self.dis(g) for g in features]
         names = ("dis_x", "dis_gen", "dis_rec")
-        self.log(**{n: d.sigmoid().mean() for n, d in zip(names, logits, strict=True)})
-        loss = losses.dis(*logits)
-        if self.config.mismatch and y is not None:
+        self.log(**{n: d.sigmoid().mean() for n, d in zip(names, logits, strict=False)})
+        compare = losses.relativistic_dis if self.config.relativistic else losses.dis
+        loss = compare(*logits, weight_rec=self.config.rec_fakes)
+        if "mismatch" in self.terms and y is not None:
             wrong = y.roll(1, 0)
-            logit, is_wrong = self.dis(self.shared(x, wrong)), (wrong != y).any(1)
+            logit, is_wrong = self.dis(self.shown(x, wrong, of_x)), (wrong != y).any(1)
+            if self.config.relativistic:
+                logit = logit - logits[0]  # (x, y') is one more fake, paired with (x, y)
             loss = loss + self.config.mismatch * losses.mismatch(logit, is_wrong)
+        return self.penalised(loss, logits, x, fakes)
+
+    def penalised(
+        self, loss: Tensor, logits: list[Tensor], x: Tensor, fakes: list[Tensor]
+    ) -> Tensor:
+        """A loss with R1 at x and R2 at the fakes added, from the logits of x and of each."""
+        if "r1" in self.terms:
+            r1 = losses.gradient_penalty(logits[0], x)
+            self.log(r1=r1)
+            loss = loss + self.config.r1 * r1
+        if "r2" in self.terms:
+            r2, *of_rec = map(losses.gradient_penalty, logits[1:], fakes)
+            for penalty in of_rec:
+                r2 = r2 + self.config.rec_fakes * penalty
+            self.log(r2=r2)
+            loss = loss + self.config.r2 * r2
         return loss
 
     def loss_enc(self, x: Tensor, q: tuple[Tensor, Tensor], x_rec: Tensor) -> Tensor:
@@ -149,13 +255,35 @@ class IDVAE(Method):
         """L_dec [13]; Dis_l(x) is a constant target. γ adds IDVAE(R)'s pixels (section 5.1)."""
         with no_grad():
             h = self.shared(x, y)
-        h_rec, h_gen = self.shared(x_rec, y), self.shared(x_gen, y)
-        gan, recons_dis = losses.gan(self.dis(h_gen), self.dis(h_rec)), losses.recons_dis(h, h_rec)
+        h_rec = self.shared(x_rec, y)
+        gan, recons_dis = self.loss_gan(x, y, x_rec, x_gen, h, h_rec), losses.recons_dis(h, h_rec)
         loss = losses.dec(gan, recons_dis, self.config.omega, self.config.lambda_)
-        if self.config.gamma:
+        if "gamma" in self.terms:
             loss = loss + self.config.gamma * losses.recons(x, x_rec)
         self.log(gan=gan, recons_dis=recons_dis)
         return loss
+
+    def loss_gan(
+        self, x: Tensor, y: Tensor | None, x_rec: Tensor, x_gen: Tensor, h: Tensor, h_rec: Tensor
+    ) -> Tensor:
+        """L_GAN [12] with h = Dis_l(x) and h_rec = Dis_l(x̃)."""
+        of_x, of_gen, of_rec = next(self.views)
+        logits, weight = [self.dis(self.shown(x_gen, y, of_gen))], self.config.rec_fakes
+        if "rec_fakes" in self.terms:
+            logits.append(self.dis(self.shown(x_rec, y, of_rec, h_rec)))
+        if not self.config.relativistic:
+            return losses.gan(*logits, weight_rec=weight)
+        with no_grad():
+            logit_x = self.dis(self.shown(x, y, of_x, h))
+        return losses.relativistic_gan(logit_x, *logits, weight_rec=weight)
+
+    def shown(
+        self, x: Tensor, y: Tensor | None, view: Tensor | None, h: Tensor | None = None
+    ) -> Tensor:
+        """Dis_l of what θ_dis answers for: x as `view` alters it, or x itself; h = Dis_l(x)."""
+        if view is not None:
+            return self.shared(augment(x, view, self.augmentations), y)
+        return self.shared(x, y) if h is None else h
 
     def reconstruct(
         self, x: Tensor, y: Tensor | None, eps: Tensor
@@ -181,3 +309,24 @@ class IDVAER(IDVAE):
     name = "idvae-r"
     title = "IDVAE(R)"
     Config = IDVAERConfig
+
+
+class IDVAEPlus(IDVAE):
+    """IDVAE with some of the options on that its paper does not have."""
+
+    name = "idvae-plus"
+    title = "IDVAE+"
+    family = "idvae-plus"
+    source = (
+        "Munjal, Paul and Krishnan, Implicit Discriminator in Variational Autoencoder; "
+        "Mescheder, Geiger and Nowozin, Which Training Methods for GANs do actually Converge?; "
+        "Huang, Gokaslan, Kuleshov and Tompkin, The GAN is dead; long live the GAN! A Modern GAN "
+        "Baseline; Karras, Aila, Laine and Lehtinen, Progressive Growing of GANs for Improved "
+        "Quality, Stability, and Variation; Zhao, Liu, Lin, Zhu and Han, Differentiable "
+        "Augmentation for Data-Efficient GAN Training"
+    )
+    Config = IDVAEPlusConfig
+    equations = IDVAE.equations | {
+        "dis": "-[log Dis(x) + log(1 - Dis(Dec(z'))) + rec-fakes log(1 - Dis(Dec(Enc(x))))]"
+        " + r1/2 |grad D(x)|^2 (+ r2/2 |grad D(Dec(z'))|^2) (- mismatch log(1 - Dis(x, y')))",
+    }

@@ -1,0 +1,240 @@
+"""IDVAE's modern parts, alone and together, against an oracle in float64 from their equations.
+
+The oracle knows probabilities, takes the whole Jacobian of the logits, alters each image by itself,
+and reads θ_dis's weights.
+"""
+
+import pytest
+import torch
+from torch.autograd.functional import jacobian
+
+from idvae import methods
+from idvae.errors import UserError
+from idvae.networks import DataShape, NetworkConfig, Networks
+from methods import test_contract, test_running_statistics
+from methods.oracle import assert_equal, gradients, kl, normal_code, sigmoid
+from methods.recorder import run_step
+from networks.diffaugment import altered
+
+WEIGHTS = {"alpha": 1.3, "beta": 0.7, "omega": 0.9, "lambda_": 4.0}
+ALL = {
+    "r1": 0.8, "r2": 0.6, "relativistic": True, "rec_fakes": 0.4, "deviation": True,
+    "augment": "colour,translation,cutout", "dec_steps": 3, "gamma": 0.3,
+}  # fmt: skip
+ANYWHERE = {
+    "r1": {"r1": 0.8},
+    "r2": {"r2": 0.6},
+    "r1-r2-some-rec-fakes": {"r1": 0.8, "r2": 0.6, "rec_fakes": 0.4},
+    "relativistic": {"relativistic": True},
+    "relativistic-some-rec-fakes": {"relativistic": True, "rec_fakes": 0.4},
+    "relativistic-r1-r2-no-rec-fakes": {
+        "relativistic": True, "r1": 0.8, "r2": 0.6, "rec_fakes": 0.0,
+    },
+    "no-rec-fakes": {"rec_fakes": 0.0},
+    "some-rec-fakes": {"rec_fakes": 0.4},
+    "deviation": {"deviation": True},
+    "deviation-r1-r2": {"deviation": True, "r1": 0.8, "r2": 0.6},
+    "dec-steps": {"dec_steps": 3},
+    "all-but-augment": ALL | {"augment": None},
+}  # fmt: skip
+ON_IMAGES = {
+    "augment": {"augment": "colour,translation,cutout"},
+    "augment-no-rec-fakes": {"augment": "translation", "rec_fakes": 0.0},
+    "augment-relativistic": {"augment": "cutout,colour", "relativistic": True},
+    "augment-r1-r2": {"augment": "colour,translation", "r1": 0.8, "r2": 0.6},
+    "all": ALL,
+}
+SMALL, POINTS = (DataShape(16, 1), "small"), (DataShape(0, 2), "mlp")
+CONDITIONAL = (DataShape(16, 3, condition=3), "paper")
+CASES = [
+    pytest.param(*where, options, id=f"{name}-{where[1]}")
+    for table, places in ((ANYWHERE, (SMALL, POINTS)), (ON_IMAGES, (SMALL,)))
+    for name, options in table.items()
+    for where in places
+] + [pytest.param(*CONDITIONAL, ALL, id="all-paper-conditional")]
+SCHEDULES = ["dis-first", "enc-first", "joint"]
+
+
+class Oracle:
+    """The equations, for one state of the parameters."""
+
+    def __init__(self, state, step):
+        self.net, self.x, self.y, self.noise = state, step.x, step.y, step.noise
+        self.c = state.config
+
+    def logit(self, x, loss, role, y=None):
+        """D of images: role 0 is x, 1 x', 2 x̃; loss 0 is L_dis, then comes each L_dec."""
+        if self.c.augment:
+            x = altered(x, self.noise["views"][loss, role], self.c.augment)
+        h = self.net.shared(x, self.y if y is None else y)
+        layer = self.net.dis.logit
+        weight, told = layer.weight[0, : h.shape[1]], 0.0
+        if self.c.deviation:
+            each = ((h - h.sum(0) / len(h)) ** 2).sum(0) / len(h) + 1e-8
+            told = layer.weight[0, -1] * (each**0.5).sum() / h.shape[1]
+        return h @ weight + told + layer.bias
+
+    def penalty(self, x, role):
+        """E[‖∇D‖²]/2, the gradient of all logits together by each image."""
+        all_by_all = jacobian(lambda x: self.logit(x, 0, role), x, create_graph=True)
+        return (all_by_all.sum(0) ** 2).sum() / (2 * len(x))
+
+    def l_dis(self, x_rec, x_gen):
+        c, fakes = self.c, ((1, x_gen.detach(), 1.0), (2, x_rec.detach(), self.c.rec_fakes))
+        real = self.logit(self.x, 0, 0)
+        loss = 0.0 if c.relativistic else -torch.log(sigmoid(real)).mean()
+        for role, x, weight in fakes:
+            loss = loss + weight * self.taken_for_fake(self.logit(x, 0, role), real).mean()
+        if c.mismatch:  # each image with the condition of the one before it
+            n = len(self.x)
+            others = torch.stack([self.y[i - 1] for i in range(n)])
+            each = self.taken_for_fake(self.logit(self.x, 0, 0, others), real)
+            wrong = [i for i in range(n) if not torch.equal(others[i], self.y[i])]
+            loss = loss + c.mismatch * sum(each[i] for i in wrong) / len(wrong)
+        loss = loss + c.r1 * self.penalty(self.x, 0)
+        return loss + c.r2 * sum(weight * self.penalty(x, role) for role, x, weight in fakes)
+
+    def taken_for_fake(self, fake, real):
+        if self.c.relativistic:  # R3GAN [2]
+            return torch.log(1 + torch.exp(-(real - fake)))
+        return -torch.log(1 - sigmoid(fake))
+
+    def code(self, eps):
+        return normal_code(*self.net.enc(self.net.shared(self.x, self.y)), eps)
+
+    def l_enc(self):
+        mu, logvar = self.net.enc(self.net.shared(self.x, self.y))
+        x_rec = self.net.dec(normal_code(mu, logvar, self.noise["eps"]), self.y)
+        recons = ((self.x - x_rec) ** 2).sum() / (2 * len(self.x))
+        return self.c.alpha * recons + self.c.beta * kl(mu, logvar).mean()
+
+    def l_dec(self, code, z, loss):
+        c = self.c
+        x_rec, x_gen = self.net.dec(code.detach(), self.y), self.net.dec(z, self.y)
+        gan, real = 0.0, self.logit(self.x, loss, 0).detach()
+        for role, x, weight in ((1, x_gen, 1.0), (2, x_rec, c.rec_fakes)):
+            fake = self.logit(x, loss, role)
+            each = torch.log(1 + torch.exp(-(fake - real)))
+            if not c.relativistic:
+                each = -torch.log(sigmoid(fake))
+            gan = gan + weight * each.mean()
+        target = self.net.shared(self.x, self.y).detach()  # what encodes sees images unaltered
+        similarity = ((target - self.net.shared(x_rec, self.y)) ** 2).sum() / (2 * target.numel())
+        pixels = ((self.x - x_rec) ** 2).sum() / (2 * len(self.x))
+        return c.omega * gan + c.lambda_ * similarity + c.gamma * pixels
+
+
+def expected_gradients(step, schedule):
+    """Gradients of each update in turn, at the state of the parameters where it is made."""
+    oracles, noise = [Oracle(seen.before, step) for seen in step.seen], step.noise
+    at = {
+        seen.group: oracle for seen, oracle in reversed(list(zip(step.seen, oracles, strict=True)))
+    }
+    first = oracles[0]
+    x_gen, code = first.net.dec(noise["z"], step.y), first.code(noise["eps"])
+    x_rec = first.net.dec(code, step.y)
+    if schedule == "dis-first":
+        code = at["enc"].code(noise["eps"])  # after line 9
+    for i, (seen, oracle) in enumerate(zip(step.seen, oracles, strict=True)):
+        if seen.group == "dec":
+            again = i - len(step.method.groups)  # of the updates after the first
+            if again >= 0:
+                code = oracle.code(noise["eps_dec"][again])
+            z = noise["z_dec"][again] if again >= 0 else noise["z"]
+            loss = oracle.l_dec(code, z, again + 2)
+        elif seen.group == "joint":
+            loss = oracle.l_dis(x_rec, x_gen) + oracle.l_enc()
+        else:
+            loss = oracle.l_dis(x_rec, x_gen) if seen.group == "dis" else oracle.l_enc()
+        yield gradients(oracle.net, loss, step.method.groups[seen.group])
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize(("shape", "preset", "options"), CASES)
+def test_gradients_equal_the_oracle(shape, preset, options, schedule):
+    step = run_step("idvae", shape, preset, schedule=schedule, **(WEIGHTS | options))
+    groups = list(step.method.groups)
+    assert [s.group for s in step.seen] == groups + ["dec"] * (options.get("dec_steps", 1) - 1)
+    for seen, expected in zip(step.seen, expected_gradients(step, schedule), strict=True):
+        assert_equal(seen, expected)
+
+
+@pytest.mark.parametrize("options", [{"relativistic": True}, ALL, ALL | {"relativistic": False}])
+def test_mismatched_pairs_are_one_more_kind_of_fakes(options):
+    """Batches of 7: with three classes, the first and the last image share theirs."""
+    options = WEIGHTS | options | {"mismatch": 0.5}
+    step = run_step("idvae", *CONDITIONAL, batch=7, **options)
+    for seen, expected in zip(step.seen, expected_gradients(step, "dis-first"), strict=True):
+        assert_equal(seen, expected)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_idvae_plus_is_idvae_with_r1_and_without_reconstructions_as_fakes(schedule):
+    one = run_step("idvae-plus", schedule=schedule)
+    other = run_step("idvae", schedule=schedule, r1=0.1, rec_fakes=0.0)
+    for p, q in zip(one.method.parameters(), other.method.parameters(), strict=True):
+        assert torch.equal(p, q)
+    for seen, expected in zip(one.seen, expected_gradients(one, schedule), strict=True):
+        assert_equal(seen, expected)
+
+
+def test_idvae_as_the_paper_has_it_has_none_of_the_parts():
+    step = run_step("idvae")
+    assert step.method.terms == {"rec_fakes"}
+    assert set(step.noise) == {"eps", "z"}
+    assert step.method.repeats == {}
+    assert not step.method.augmentations
+    assert step.method.dis.logit.in_features == step.method.enc.mu.in_features
+
+
+def test_a_decoder_that_reconstructions_do_not_judge_still_reconstructs():
+    """Without x̃ as fakes, x̃ is of no concern to L_dis, and to L_dec by L_recons^dis alone."""
+    step = run_step("idvae", rec_fakes=0.0, omega=1e-12, lambda_=0.0)
+    dec = next(s for s in step.seen if s.group == "dec")
+    assert max(g.abs().max() for g in dec.gradients.values()) < 1e-9
+    assert "dis_rec" not in step.method.logged
+    step = run_step("idvae", rec_fakes=0.0, omega=0.0)
+    dec = next(s for s in step.seen if s.group == "dec")
+    assert min(g.abs().max() for g in dec.gradients.values()) > 1e-6
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_contract_holds_with_all_parts(schedule):
+    options = ALL | {"schedule": schedule}
+    test_contract.test_each_update_moves_exactly_its_group("idvae", options, SMALL[0])
+    test_contract.test_nothing_moves_between_updates("idvae", options)
+    test_contract.test_a_step_is_determined_by_its_arguments("idvae", options)
+    test_running_statistics.test_they_are_of_real_images_and_of_each_kind_of_codes(
+        "idvae", options, *SMALL
+    )
+
+
+class Backward:
+    """An update that differentiates and moves nothing."""
+
+    def __init__(self, method):
+        self.method = method
+
+    def __call__(self, group, loss, retain=False):
+        loss.backward(inputs=self.method.group_parameters(group), retain_graph=retain)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_step_looks_at_no_weight_that_is_scheduled(schedule):
+    """A scheduled weight is a tensor; one on "meta" has no number to look at."""
+    cls = methods.get("idvae")
+    config = cls.Config(**ALL, mismatch=0.5, schedule=schedule)
+    method = cls(Networks(DataShape(16, 3, 4), NetworkConfig(width=4, z_dim=5)), config)
+    noise = method.draw_noise(8, torch.Generator())
+    method.to("meta").train()
+    for name in ("alpha", "beta", "omega", "lambda_", "gamma", "mismatch", "r1", "r2", "rec_fakes"):
+        setattr(method.config, name, torch.tensor(0.5, device="meta"))
+    x, y = torch.empty(8, 3, 16, 16, device="meta"), torch.empty(8, 4, device="meta")
+    method.step(x, y, Backward(method), **{n: t.to("meta") for n, t in noise.items()})
+
+
+def test_augmentation_is_for_images():
+    with pytest.raises(UserError, match="--augment is for images"):
+        run_step("idvae", *POINTS, augment="cutout")
+    with pytest.raises(UserError, match="--augment: unknown 'color'"):
+        run_step("idvae", augment="color")
