@@ -22,9 +22,11 @@ from idvae.evaluate.sources.images import open_images
 REAL = ToySet(images(500, seed=1), images(200, seed=2))
 
 
-def scored(**changes):
+def scored(reference=REAL, **changes):
     options = {"experts": [toy(), pooled()], "n": 100, "repeats": 3}
-    return evaluate(lambda n, seed: images(n, 100 + seed, level=150), REAL, **options | changes)
+    return evaluate(
+        lambda n, seed: images(n, 100 + seed, level=150), reference, **options | changes
+    )
 
 
 def test_every_metric_of_every_expert_is_that_of_its_own_function():
@@ -62,6 +64,55 @@ def test_the_real_data_baseline_is_low_and_disjoint_from_the_reference():
     source, pool = reference._real_sides(everything, 50_000, 30, 0, None)
     assert source.count == 70
     assert not set(source.within) & set(pool.within)
+
+
+THREE = ToySet(images(300, 1), images(200, 2), "three-16", images(120, 4, level=150))
+
+
+def test_a_split_is_the_real_side_and_training_images_its_baseline():
+    found = scored(reference=THREE, split="validation", experts=[toy()])
+    real = toy()(THREE.split("validation").rows).features
+    sets = [toy()(images(100, 100 + seed_of_set(0, p), level=150)).features for p in range(3)]
+    expected = [frechet_distance(drawn, real) for drawn in sets]
+    assert found.row["toy"]["fd"].values == pytest.approx(expected, rel=1e-9)
+    assert found.facts["reference"]["split"] == "validation"
+    assert found.facts["reference"]["n"] == 120
+    baseline = [
+        frechet_distance(toy()(np.concatenate(list(part))).features, real)
+        for part in ([*open_images(THREE.split("train").rows).draw(100, p, 0)] for p in range(3))
+    ]
+    assert found.true_data["toy"]["fd"].values == pytest.approx(baseline, rel=1e-9)
+    assert scored(reference=THREE, split="validation", n=None, experts=[toy()]).facts["n"] == 120
+
+
+def test_splits_are_kept_apart_in_the_cache_and_in_comparisons(own_cache):
+    """Splits of one length and one set, and the usual reference: all training images."""
+    rows = images(200, 1)
+    alike = ToySet(rows, rows, "alike-16", rows)
+    found = [
+        scored(reference=alike, split=split, experts=[toy()], n=100)
+        for split in (None, "train", "validation", "test")
+    ]
+    checksums = {scores.facts["reference"]["checksum"] for scores in found}
+    assert len(checksums) == 4
+    assert len(list((own_cache / "statistics").glob("*.scores.json"))) == 4  # baselines
+    assert "split" not in found[0].facts["reference"]
+    for other in found[1:]:
+        with pytest.raises(UserError, match=r"reference\.split"):
+            check_comparable([found[0], other])
+
+
+@pytest.mark.parametrize(
+    ("real", "split", "words"),
+    [
+        (images(50), "test", "a split is of a prepared set"),
+        (REAL, "validation", "toys-16 has no validation split"),
+        (REAL, "held-out", "unknown split 'held-out'"),
+    ],
+)
+def test_a_split_that_is_not_there_is_told(real, split, words):
+    with pytest.raises(UserError, match=words):
+        evaluate(images(50), real, experts=[toy()], split=split)
 
 
 def test_true_data_from_elsewhere_and_none_at_all():

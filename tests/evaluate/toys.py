@@ -52,9 +52,10 @@ class ToySet:
 
     kind = "images"
 
-    def __init__(self, train, test, name="toys-16"):
+    def __init__(self, train, test, name="toys-16", validation=()):
         self.name, self.checksum = name, f"checksum of {name}"
-        self._splits = {"train": ToySplit(train), "test": ToySplit(test)}
+        splits = {"train": train, "validation": validation, "test": test}
+        self._splits = {split: ToySplit(rows) for split, rows in splits.items()}
 
     def split(self, name):
         return self._splits[name]

@@ -22,7 +22,7 @@ METRICS = "fd,kid,precision,recall,density,coverage,is"
 
 def run(argv: Sequence[str]) -> None:
     """Score, print, and write scores.json."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     experts, metrics = _listed(options.experts), _listed(options.metrics)
     value_range, weights = _range(options.range), _weights(options.weights)
     out = _out(options)
@@ -54,6 +54,7 @@ def run(argv: Sequence[str]) -> None:
             reference_n=options.reference_n,
             repeats=options.repeats,
             seed=options.seed,
+            split=options.split,
             name=options.name or Path(options.images).resolve().name,
             weights=weights,
             value_range=value_range,
@@ -63,13 +64,15 @@ def run(argv: Sequence[str]) -> None:
             announce=announce,
         )
         if model is not None and rank == 0:
+            scores.about["step"] = model.step
             scores.reconstruction = _reconstruction(model, options, experts, weights, announce)
         if rank == 0:
             scores.save(out)
             _print(scores, out)
 
 
-def _parser() -> Parser:
+def parser() -> Parser:
+    """The parser of its flags."""
     parser = Parser("evaluate", "Score images against real ones by a battery of experts.")
     parser.add_argument("images", metavar="IMAGES", help="a run, a folder, or FILE.npz or .npy")
     parser.add_argument(
@@ -77,6 +80,13 @@ def _parser() -> Parser:
         metavar="DATA",
         help="the real side: a prepared set, a folder, images in .npz, or an .npz of mu and sigma; "
         "for a run, the set that it was trained on",
+    )
+    parser.add_argument(
+        "--split",
+        choices=("train", "validation", "test"),
+        help="the split of a prepared set that is the real side, and that a run reconstructs; the "
+        "baseline is then training images, or test images beside train. Without it: the training "
+        "split, held-out images as the baseline, reconstructions of the test split",
     )
     parser.add_argument(
         "--experts",
@@ -115,7 +125,9 @@ def _parser() -> Parser:
     )
     parser.add_argument("--step", type=int, help="which checkpoint of a run; the newest if none")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N or mps")
-    parser.add_argument("--out", help="scores.json in the run, or here, if not given")
+    parser.add_argument(
+        "--out", help="scores.json, or scores-SPLIT.json, in the run, or here, if not given"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace --out if it is there")
     return parser
 
@@ -153,7 +165,10 @@ def _is_run(place: str) -> bool:
 def _out(options: Namespace) -> Path:
     if options.out is not None:
         return Path(options.out)
-    return Path(options.images) / "scores.json" if _is_run(options.images) else Path("scores.json")
+    from idvae.evaluate.scores import file_name
+
+    folder = Path(options.images) if _is_run(options.images) else Path()
+    return folder / file_name(options.split)
 
 
 def _inputs(
@@ -232,7 +247,7 @@ def _reconstruction(
     from idvae.training.start import data_of
 
     prepared = data_of(model.run)
-    test = prepared.split("test")
+    images = prepared.split(options.split or "test")
     opened = []
     if options.perceptual:
         opened = open_experts(
@@ -242,14 +257,17 @@ def _reconstruction(
             device=options.device,
             trust=options.trust,
         )
-    report = announce("reconstructions", min(len(test), TEST_N))
+    report = announce("reconstructions", min(len(images), TEST_N))
 
-    def reconstruct(images: "np.ndarray", numbers: "np.ndarray") -> "np.ndarray":
+    def reconstruct(some: "np.ndarray", numbers: "np.ndarray") -> "np.ndarray":
         condition = model.condition
-        y = None if condition is None else condition.rows(prepared, test, numbers)
-        return model.reconstruct(images, y)
+        y = None if condition is None else condition.rows(prepared, images, numbers)
+        return model.reconstruct(some, y)
 
-    return reconstruction(test, reconstruct, experts=opened, progress=report)
+    found = reconstruction(images, reconstruct, experts=opened, progress=report)
+    if options.split:
+        found["facts"]["split"] = options.split
+    return found
 
 
 def _print(scores: "Scores", out: Path) -> None:

@@ -25,6 +25,7 @@ from idvae.evaluate.reference import (
     REFERENCE_N,
     Announce,
     Reference,
+    check_split,
     is_prepared,
     open_reference,
     silent,
@@ -49,6 +50,7 @@ def evaluate(
     reference_n: int = REFERENCE_N,
     repeats: int = 5,
     seed: int = 0,
+    split: str | None = None,
     name: str | None = None,
     weights: Mapping[str, str] | None = None,
     value_range: Range | None = None,
@@ -70,6 +72,7 @@ def evaluate(
         repeats: sample sets: fresh ones of a sampler, disjoint subsets of what is finite, fewer
             where there are not so many.
         seed: of sample sets and of choices.
+        split: which split of a prepared set is the real side, as in `open_reference`.
         name: as in tables; the place of the images if not given.
         weights: paths of experts' weight files, by name.
         value_range: what black and white are in arrays of floats.
@@ -92,6 +95,7 @@ def evaluate(
         raise UserError(f"unknown metric {(unknown or [''])[0]!r}; there are {', '.join(METRICS)}")
     if repeats < 1 or (n is not None and n < 2) or reference_n < 2:
         raise UserError("repeats is at least 1, and n and the reference's n are at least 2")
+    check_split(reference, split)
     source = open_images(images, value_range)
     checksum = getattr(reference, "checksum", None)
     opened = open_experts(
@@ -101,10 +105,17 @@ def evaluate(
         device=device,
         trust=trust,
     )
-    n = _sample_set_size(n, source, reference)
+    n = _sample_set_size(n, source, reference, split)
     parts = source.parts(n, repeats)
     real = open_reference(
-        reference, opened, reference_n, seed=seed, value_range=value_range, n=n, announce=announce
+        reference,
+        opened,
+        reference_n,
+        n=n,
+        seed=seed,
+        split=split,
+        value_range=value_range,
+        announce=announce,
     )
     _check_widths(real, opened)
     balls = _balls(real, metrics)
@@ -133,13 +144,15 @@ def evaluate(
     )
 
 
-def _sample_set_size(n: int | None, source: Source, reference: Any) -> int:
+def _sample_set_size(n: int | None, source: Source, reference: Any, split: str | None) -> int:
     if n is not None:
         return n
     limits = [10_000]
     if source.count is not None:
         limits.append(source.count)
-    if is_prepared(reference):
+    if split is not None:
+        limits.append(len(reference.split(split)))
+    elif is_prepared(reference):
         limits.append((len(reference.split("train")) + len(reference.split("test"))) // 2)
     return max(2, min(limits))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch.distributed as dist
 
+from idvae.data.prepared import SPLITS
 from idvae.errors import UserError
 from idvae.evaluate import cache
 from idvae.evaluate.experts import AnyExpert
@@ -56,13 +58,15 @@ def open_reference(
     *,
     n: int = KEEP,
     seed: int = 0,
+    split: str | None = None,
     value_range: Range | None = None,
     announce: Announce = silent,
 ) -> Reference:
     """The real side, its features from the cache where exactly these were made before.
 
     A prepared set gives its training split, or a seeded choice of `most` of it; what is left of
-    it and the test split are the pool of the baseline.
+    it and the test split are the pool of the baseline. Where `split` names one, the reference is
+    that split, and the pool the training split, or the test split where it is the training split.
 
     Args:
         reference: a `Reference`, a prepared set, an .npz of mu and sigma, or images.
@@ -71,17 +75,19 @@ def open_reference(
         n: images a sample set of the other side: that many are left in the pool where that takes no
             more than half of the images.
         seed: of the choice.
+        split: "train", "validation" or "test" of a prepared set.
         value_range: of arrays of floats.
         announce: as in `evaluate`.
 
     Raises:
-        UserError: nothing there that can be read.
+        UserError: nothing there that can be read, or no such split.
     """
+    check_split(reference, split)
     if isinstance(reference, Reference):
         return reference
     if moments := _moments(reference, experts):
         return moments
-    source, pool = _real_sides(reference, most, n, seed, value_range)
+    source, pool = _real_sides(reference, most, n, seed, value_range, split)
     count = most if source.count is None else min(most, source.count)
     source.parts(count, 1)  # refuses fewer than two images
     checksum = source.checksum()
@@ -109,7 +115,7 @@ def open_reference(
             features[name] = Features(found.statistics, found.rows)
             if checksum and processes()[0] == 0:
                 cache.save(keys[name], features[name])
-    facts = {"checksum": checksum, "n": count}
+    facts = {"checksum": checksum, "n": count} | ({"split": split} if split else {})
     return Reference(source.name, features, facts, pool)
 
 
@@ -142,13 +148,34 @@ def _moments(reference: Any, experts: Sequence[AnyExpert]) -> Reference | None:
     return Reference(str(reference), features, facts)
 
 
+def check_split(reference: Any, split: str | None) -> None:
+    """Raise UserError unless the reference is a prepared set with images in that split, or None."""
+    if split is None:
+        return
+    if split not in SPLITS:
+        raise UserError(f"unknown split {split!r}; there are {', '.join(SPLITS)}")
+    if not is_prepared(reference):
+        raise UserError(f"a split is of a prepared set; {reference} has none, leave --split out")
+    if not len(reference.split(split)):
+        raise UserError(f"{reference.name} has no {split} split; prepare it with more images")
+
+
 def _real_sides(
-    reference: Any, most: int, n: int, seed: int, value_range: Range | None
+    reference: Any,
+    most: int,
+    n: int,
+    seed: int,
+    value_range: Range | None,
+    split: str | None = None,
 ) -> tuple[Source, Source | None]:
     if not is_prepared(reference):
         return open_images(reference, value_range), None
     if getattr(reference, "kind", "images") == "points":
         raise UserError(f"{reference.name} holds points; experts look at images")
+    if split is not None:
+        return _one_split(reference, split), _one_split(
+            reference, "test" if split == "train" else "train"
+        )
     train, test = reference.split("train"), reference.split("test")
     total = len(train) + len(test)
     # Leave as many real images as a sample set has, if that is not more than half of all.
@@ -159,6 +186,12 @@ def _real_sides(
     others = np.concatenate([np.sort(rest), len(train) + np.arange(len(test))])
     real = Subset(whole, np.sort(chosen), f"{reference.name}, training split")
     return real, Subset(whole, others, f"{reference.name}, held-out images")
+
+
+def _one_split(reference: Any, split: str) -> Splits:
+    """All of a split, which no choice of the whole set is taken for."""
+    checksum = hashlib.sha256(f"{reference.checksum} {split}".encode()).hexdigest()
+    return Splits(f"{reference.name}, {split} split", [reference.split(split)], checksum)
 
 
 def is_prepared(reference: Any) -> bool:

@@ -51,6 +51,11 @@ class Value:
         return cls(mean, sd, tuple(values))
 
 
+def file_name(split: str | None = None) -> str:
+    """The file of a run's scores; those against one split have another than its usual ones."""
+    return f"scores-{split}.json" if split else "scores.json"
+
+
 Row = dict[str, dict[str, Value]]  # expert → metric → value
 
 

@@ -8,9 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from idvae.data.prepared import SPLITS
 from idvae.errors import UserError
 from idvae.evaluate.scores import Row as Values
-from idvae.evaluate.scores import Scores, Value, check_comparable
+from idvae.evaluate.scores import Scores, Value, check_comparable, file_name
 from idvae.training.run import Run
 
 # Options that do not change what a method learns, or that seeds of one row differ in.
@@ -222,5 +223,6 @@ def open_entry(place: Path) -> tuple[Scores, Run | None]:
             raise UserError(f"{place} was not scored yet; run: idvae evaluate {place}")
         place = place / "scores.json"
     scores = Scores.load(place)
-    is_run = place.name == "scores.json" and (place.parent / "config.yaml").is_file()
+    names = {file_name(split) for split in (None, *SPLITS)}
+    is_run = place.name in names and (place.parent / "config.yaml").is_file()
     return scores, Run.open(place.parent) if is_run else None

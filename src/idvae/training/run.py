@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from idvae.data.prepared import SPLITS
 from idvae.errors import UserError, exists_already
 from idvae.io import strict_yaml
 from idvae.io.arrays import ALONE, ArrayFile
@@ -227,6 +228,7 @@ FOLDER = Kind(
         "curves.png",
         "modes.json",
         "scores.json",
+        *(f"scores-{split}.json" for split in SPLITS),
         "conditions.json",
         "conditions.md",
     ),
