@@ -6,8 +6,10 @@ import yaml
 from idvae import data
 from idvae.cli import main
 from idvae.errors import UserError
+from idvae.evaluate.scores import Scores
 from idvae.sweep.jobs import jobs
 from idvae.sweep.plan import Plan
+from idvae.training.run import Run
 from sweep.small import OPTIONS, steps_of, sweep
 
 
@@ -63,3 +65,72 @@ def test_the_fair_preset_is_one_for_all(plan):
     assert len({str(job.settings.networks) for job in made}) == 1
     assert len({str(job.settings.train) for job in made}) == 1
     assert made[0].settings.train.lr_final == 0.1
+
+
+def test_a_budget_is_spent_in_multiply_adds_not_in_steps(plan, tmp_path):
+    """By what each run itself says of a step, and never beyond."""
+    options = {key: value for key, value in OPTIONS.items() if key != "steps"}
+    methods = {"vae": None, "gan": {"batch_size": 16}, "alpha-gan": None}
+    budget = 3 * 8 * 333_320 + 1.0  # of an α-GAN at width 4, z 3 three steps, and a little more
+    asked = {"methods": methods, "options": {**options, "width": 4, "z_dim": 3}, "seeds": [0, 1]}
+    file = plan(**asked, budget=budget)
+    made = jobs(Plan.read(file), tmp_path / "out")
+    steps = {job.path.name: job.steps for job in made}
+    assert steps["vae-seed0"] == steps["vae-seed1"] > steps["gan-seed0"] > steps["alpha-gan-seed0"]
+    (short,) = (job for job in made if job.path.name == "alpha-gan-seed0")
+    assert main(short.command("cpu", 1)[3:]) == 0
+    config = Run.open(short.path).config
+    assert (config["options"]["steps"], config["step_macs"]) == (3, 333_320)
+    least = jobs(Plan.read(plan(**asked, budget=1)), tmp_path / "least")
+    assert {job.steps for job in least} == {1}
+
+
+def test_a_recipes_steps_give_way_to_a_budget(plan, tmp_path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(yaml.safe_dump(OPTIONS))
+    file = plan(config=str(recipe), options=None, budget=1)
+    assert [job.steps for job in jobs(Plan.read(file), tmp_path / "out")] == [1]
+
+
+def test_a_larger_budget_asks_for_more_steps_of_the_same_runs(plan, tmp_path):
+    out = tmp_path / "out"
+    options = {**OPTIONS, "lr_final": 0.1}
+    del options["steps"]
+    (job,) = jobs(Plan.read(plan(options=options, budget=1e5)), out)
+    assert main(job.command("cpu", 1)[3:]) == 0
+    (more,) = jobs(Plan.read(plan(options=options, budget=2e5)), out)
+    assert (more.left, more.path) == ("train", job.path)
+    assert more.steps > job.steps
+    assert main(more.command("cpu", 1)[3:]) == 0
+    assert (steps_of(job.path), more.left) == (more.steps, None)
+    assert Run.open(job.path).config["options"]["lr_steps"] == job.steps
+
+
+def test_the_steps_of_a_conditional_run_are_those_of_its_own_networks(plan, tmp_path):
+    data.prepare("digits", size=16, n=60)
+    asked = {"data": ["digits-16"], "config": "fair", "budget": 1e9}
+    own = {"width": 4, "batch_size": 8}
+    plain, told = (
+        jobs(Plan.read(plan(**asked, options=options)), tmp_path / "out")[0].steps
+        for options in (own, {**own, "condition": "labels"})
+    )
+    assert told < plain
+
+
+def test_scores_of_fewer_steps_are_made_again(plan, tmp_path):
+    """A plan with more steps, or a larger budget, would else compare what has gone."""
+    out = tmp_path / "out"
+    (job,) = jobs(Plan.read(plan(evaluate={"split": "validation"})), out)
+    assert main(job.command("cpu", 1)[3:]) == 0
+    assert job.scores == job.path / "scores-validation.json"
+    Scores("x", {}, {}, about={"step": 3}).save(job.scores)
+    assert job.left is None
+    longer = plan(options={**OPTIONS, "steps": 5}, evaluate={"split": "validation"})
+    (job,) = jobs(Plan.read(longer), out)
+    assert main(job.command("cpu", 1)[3:]) == 0
+    assert job.left == "evaluate"
+    assert job.command("cpu", 1)[3:] == [
+        "evaluate", str(job.path), "--split", "validation", "--overwrite"
+    ]  # fmt: skip
+    Scores("x", {}, {}).save(job.scores)  # as a version wrote them that did not note the step
+    assert job.left is None

@@ -18,6 +18,14 @@ def test_options_of_a_method_go_over_those_of_every_run_and_of_the_recipe(plan):
 def test_what_a_plan_leaves_out_has_a_default(plan):
     read = Plan.read(plan(options=None))
     assert (read.seeds, read.options, read.config, read.evaluate) == ([0], {}, None, None)
+    assert read.budget is None
+
+
+@pytest.mark.parametrize("written", ["7e12", "7.0e+12", "'7e12'", "7000000000000"])
+def test_a_budget_is_a_number_however_it_is_written(tmp_path, written):
+    file = tmp_path / "plan.yaml"
+    file.write_text(f"methods: [vae]\ndata: [digits]\nbudget: {written}\n")
+    assert Plan.read(file).budget == 7e12
 
 
 def test_options_of_a_method_are_a_mapping(plan):
@@ -47,6 +55,13 @@ def test_options_of_a_method_are_a_mapping(plan):
         ({"methods": {"vae": {"gamma": 3}}}, "gamma"),
         ({"methods": {"vae": 3}}, "options are a mapping"),
         ({"config": "nowhere.yaml"}, "nowhere.yaml"),
+        ({"budget": 7e9}, "methods, vae: budget and steps say the same in two ways"),
+        ({"budget": 7e9, "options": {}, "methods": {"vae": {"steps": 3}}}, "budget and steps"),
+        ({"budget": 0}, "the budget 0.0 is out of range; it is above 0"),
+        ({"budget": "nan"}, "the budget nan is out of range"),
+        ({"budget": "much"}, "option budget: expected a number, not 'much'"),
+        ({"budget": [7e12]}, "option budget: expected a number"),
+        ({"evaluate": {"expert": "lite0"}}, "unrecognized arguments: --expert"),
         ({"options": {"steps": 0}}, "--steps 0 is out of range"),
     ],
 )

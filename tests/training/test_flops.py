@@ -77,3 +77,25 @@ def test_a_run_stores_its_count(tmp_path):
     chosen = settings.from_mapping("vae", {"width": 4, "z_dim": 3, "threads": 1})
     trainer = start(chosen, prepared, tmp_path / "run", overwrite=False)
     assert trainer.run.config["step_macs"] == flops.step_macs(trainer.method)
+
+
+@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("shape", [DataShape(16, 1), DataShape(0, 2), DataShape(16, 3, 5)])
+def test_a_planned_method_is_counted_as_a_built_one(name, shape):
+    chosen = settings.from_mapping(name, {"width": 4, "z_dim": 3})
+    chosen = replace(chosen, networks=resolved(chosen.networks, shape))
+    assert flops.planned_macs(chosen, shape) == flops.step_macs(build_method(chosen, shape, 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("idvae-plus", {"r2": 0.1, "dec_steps": 2, "augment": "colour,translation,cutout"}),
+        ("idvae", {"preset": "residual", "schedule": "joint"}),
+        ("vae-gan", {"equilibrium": 0.3}),  # looks at its numbers: built for it
+    ],
+)
+def test_so_is_one_with_other_options(name, options):
+    shape = DataShape(16, 1)
+    chosen = settings.from_mapping(name, {"width": 8, "z_dim": 3, **options})
+    assert flops.planned_macs(chosen, shape) == flops.step_macs(build_method(chosen, shape, 0))

@@ -6,15 +6,20 @@ on from its newest checkpoint.
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from idvae.data.conditions import Condition
+from idvae.data.prepared import PreparedSet
 from idvae.errors import UserError
+from idvae.evaluate.scores import Scores, file_name
 from idvae.networks import resolved
 from idvae.sweep.plan import Plan
 from idvae.training import checkpoints, settings, start
 from idvae.training.build import data_shape, planned_method
+from idvae.training.flops import planned_macs
 from idvae.training.run import Run
 from idvae.training.settings import Settings
 
@@ -53,9 +58,23 @@ class Job:
         """The command of idvae that brings it further; None where it is finished."""
         if (self.reached or 0) < self.steps:
             return "train"
-        if self.evaluate is None or (self.path / "scores.json").is_file():
-            return None
-        return "evaluate"
+        return None if self.evaluate is None or self._is_scored else "evaluate"
+
+    @property
+    def scores(self) -> Path:
+        """Where its scores lie."""
+        return self.path / file_name((self.evaluate or {}).get("split"))
+
+    @property
+    def _is_scored(self) -> bool:
+        """Whether the scores are of its newest checkpoint; older scores do not say of which."""
+        if not self.scores.is_file():
+            return False
+        try:
+            step = Scores.load(self.scores).about.get("step")
+        except UserError:  # not for us to replace
+            return True
+        return step is None or step == (self.evaluate or {}).get("step", self.reached)
 
     def command(self, device: str, threads: int) -> list[str]:
         """What brings it further, as a person would type it; nothing where it is finished.
@@ -68,13 +87,17 @@ class Job:
             return []
         idvae = [sys.executable, "-m", "idvae", left]
         if left == "evaluate":
-            asked = (self.evaluate or {}).items()
-            return [*idvae, str(self.path), *(part for pair in asked for part in _flag(*pair))]
+            overwrite = ["--overwrite"] if self.scores.is_file() else []
+            return [*idvae, str(self.path), *self.scoring(), *overwrite]
         where = ["--device", device, "--threads", str(threads)]
         if reached:
             return [*idvae, "--resume", str(self.path), "--steps", str(self.steps), *where]
         options = ["--data", self.data, "--out", str(self.path), "--overwrite", "--no-recipe"]
         return [*idvae, self.method, *options, *where, *self._options()]
+
+    def scoring(self) -> list[str]:
+        """The flags of its evaluation."""
+        return [part for pair in (self.evaluate or {}).items() for part in _flag(*pair)]
 
     def _options(self) -> list[str]:
         """All its options, as flags of `idvae train`."""
@@ -106,22 +129,81 @@ def jobs(plan: Plan, out: Path) -> list[Job]:
         UserError: a mistake in an option, or a run there that was made with others.
     """
     sets = {name: start.open_data(name) for name in plan.data}
-    made = []
-    for seed in plan.seeds:
-        for name, prepared in sets.items():
-            for method in plan.methods:
-                recipes = [] if plan.config else start.recipes_of(method, prepared)
-                options = {**plan.options_of(method), "seed": seed}
-                chosen = settings.from_mapping(method, options, recipes)
-                shape = data_shape(prepared)
-                if seed == plan.seeds[0]:  # options that only the built method can check
-                    chosen.train.check(tuple(planned_method(chosen, shape).groups))
-                networks = resolved(chosen.networks, shape)
-                path = out / prepared.name / f"{method}-seed{seed}"
-                chosen = replace(chosen, networks=networks)
-                job = Job(method, name, seed, path, chosen, plan.evaluate)
-                _check_same(job, prepared.checksum)
-                made.append(job)
+    chosen = {
+        (name, method): planned(options_of(plan, method, prepared), prepared, plan.budget)
+        for name, prepared in sets.items()
+        for method in plan.methods
+    }
+    return [
+        job(chosen[name, method], seed, name, prepared, out / prepared.name / method, plan.evaluate)
+        for seed in plan.seeds
+        for name, prepared in sets.items()
+        for method in plan.methods
+    ]
+
+
+def options_of(
+    plan: Plan, method: str, prepared: PreparedSet, tried: Mapping[str, Any] | None = None
+) -> Settings:
+    """All options of a method's runs on a set, with the first seed.
+
+    Args:
+        plan: which says them.
+        method, prepared: whose.
+        tried: options on top.
+
+    Raises:
+        UserError: an unknown option, or a value of a wrong type or out of range.
+    """
+    recipes = [] if plan.config else start.recipes_of(method, prepared)
+    asked = {**plan.options_of(method, tried), "seed": plan.seeds[0]}
+    return settings.from_mapping(method, asked, recipes)
+
+
+def planned(chosen: Settings, prepared: PreparedSet, budget: float | None) -> Settings:
+    """The same with what the data decide, the steps that a budget allows, and all checked.
+
+    Args:
+        chosen: as `options_of` gives them.
+        prepared: what is trained on.
+        budget: multiply-adds of a training, which decide its steps; None leaves them.
+
+    Raises:
+        UserError: what only a built method can tell.
+    """
+    shape = data_shape(prepared, Condition.of(prepared, chosen.train.condition))
+    chosen = replace(chosen, networks=resolved(chosen.networks, shape))
+    if budget is not None:
+        step = planned_macs(chosen, shape) * chosen.train.batch_size
+        chosen = replace(chosen, train=replace(chosen.train, steps=max(1, int(budget // step))))
+    chosen.train.check(tuple(planned_method(chosen, shape).groups))
+    return chosen
+
+
+def job(
+    chosen: Settings,
+    seed: int,
+    data: str,
+    prepared: PreparedSet,
+    place: Path,
+    evaluate: dict[str, Any] | None,
+) -> Job:
+    """The run with these options and a seed, at PLACE-seedS.
+
+    Args:
+        chosen: as `planned` gives them.
+        seed: in place of theirs.
+        data, prepared: the set, as the plan names it, and open.
+        place: the run folder without its seed.
+        evaluate: flags of `idvae evaluate`, or None.
+
+    Raises:
+        UserError: a run is there that was made with other options or data.
+    """
+    chosen = replace(chosen, train=replace(chosen.train, seed=seed))
+    path = place.with_name(f"{place.name}-seed{seed}")
+    made = Job(chosen.method, data, seed, path, chosen, evaluate)
+    _check_same(made, prepared.checksum)
     return made
 
 

@@ -5,12 +5,14 @@
     seeds: [0, 1, 2]
     config: fair                   a recipe or a YAML file for every run; else the data's recipes
     options: {steps: 2000}         for every run
+    budget: 7e12                   multiply-adds of a training, in place of steps
     evaluate: {experts: lite0}     flags of `idvae evaluate`, where runs are to be scored
 
 Only methods and data are needed.
 """
 
 import reprlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import NoneType
@@ -19,6 +21,7 @@ from typing import Any
 from idvae import methods
 from idvae.errors import UserError
 from idvae.io import strict_yaml
+from idvae.options import Within, fitted
 from idvae.seeds import checked_seed
 from idvae.training import settings
 
@@ -34,6 +37,7 @@ class Plan:
         config: a recipe's name or a YAML file that every run starts from; without it, the
             built-in recipes for the data set.
         options: of every run.
+        budget: multiply-adds of a whole training: each method makes as many steps as they allow.
         evaluate: flags of `idvae evaluate` by name; None scores nothing.
     """
 
@@ -42,6 +46,7 @@ class Plan:
     seeds: list[int] = field(default_factory=lambda: [0])
     config: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    budget: float | None = None
     evaluate: dict[str, Any] | None = None
 
     @classmethod
@@ -52,9 +57,12 @@ class Plan:
             UserError: it cannot be read, lacks something, or holds what is not known.
         """
         values = strict_yaml.read_mapping(path)
-        known = {f.name for f in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise UserError(f"{path}: unknown key {unknown[0]!r}; there are {', '.join(known)}")
+        check_keys(values, [f.name for f in fields(cls)], path)
+        return cls.of(values, path)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], path: Path) -> "Plan":
+        """The same of what the file holds."""
         types: dict[str, Any] = {
             "methods": (list, dict),
             "data": list,
@@ -77,14 +85,33 @@ class Plan:
         plan.seeds = [checked_seed(seed, f"{path}: the seed") for seed in plan.seeds]
         if len(set(plan.seeds)) < len(plan.seeds) or len(set(plan.data)) < len(plan.data):
             raise UserError(f"{path}: a seed or a data set is named twice")
+        if plan.budget is not None:  # 7e12 is text to many who write YAML
+            plan.budget = fitted(plan.budget, float, "budget")
+            if not Within(above=0).holds(plan.budget):
+                raise UserError(f"{path}: the budget {plan.budget} is out of range; it is above 0")
         for name in plan.methods:
             methods.check(name)
         return plan
 
-    def options_of(self, method: str) -> dict[str, Any]:
-        """Those of every run, under those of the method alone."""
+    def options_of(self, method: str, tried: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Those of every run, under those of the method alone, under those tried on top.
+
+        Raises:
+            UserError: options of the method are no mapping, or steps are asked for beside a budget.
+        """
         own = self.methods.get(method) or {} if isinstance(self.methods, dict) else {}
         if not isinstance(own, dict):
             raise UserError(f"methods, {method}: options are a mapping, not {reprlib.repr(own)}")
         base = settings.read_config(self.config) if self.config else {}
-        return {**base, **self.options, **own}
+        asked = {**self.options, **own, **(tried or {})}
+        if self.budget is not None and "steps" in asked:
+            raise UserError(
+                f"methods, {method}: budget and steps say the same in two ways; leave one out"
+            )
+        return {**base, **asked}
+
+
+def check_keys(values: Mapping[str, Any], known: Sequence[str], path: Path) -> None:
+    """Raise UserError where a file holds a key that is not known."""
+    if unknown := sorted(set(values) - set(known)):
+        raise UserError(f"{path}: unknown key {unknown[0]!r}; there are {', '.join(known)}")

@@ -10,6 +10,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from idvae.methods.method import Method
+from idvae.networks import DataShape
+from idvae.training.build import build_method, planned_method
+from idvae.training.settings import Settings
 
 BATCH = 2  # images of the smaller step; batch normalisation needs more than one
 
@@ -27,6 +30,18 @@ def step_macs(method: Method) -> int:
     method = copy.deepcopy(method).train()
     method.mean_of_all = lambda value: value  # counted by each process for itself
     return _count(method, BATCH + 1) - _count(method, BATCH)
+
+
+def planned_macs(settings: Settings, shape: DataShape) -> int:
+    """The same of a method that is not built yet, counted on the meta device.
+
+    A method that looks at its numbers to choose its updates is built for it: its count is that of
+    the first step, with the weights of its seed.
+    """
+    method = planned_method(settings, shape)
+    if method.data_dependent:
+        method = build_method(settings, shape, settings.train.seed)
+    return step_macs(method)
 
 
 def _count(method: Method, batch: int) -> int:
