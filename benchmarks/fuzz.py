@@ -52,6 +52,7 @@ from idvae.io import strict_yaml
 from idvae.networks import DataShape
 from idvae.report.training import minutes
 from idvae.sweep.plan import Plan
+from idvae.sweep.search import Search
 from idvae.training import checkpoints, settings
 from idvae.training.build import build_method, planned_method, shape_of_run
 from idvae.training.run import Run
@@ -356,6 +357,20 @@ def _plans() -> list[bytes]:
     ]
 
 
+def _search(data: bytes) -> object:
+    search = Search.read(stored(data, "search.yaml"))
+    tried = {name: space.draw(random.Random(0)) for name, space in search.spaces.items()}
+    return [settings.from_mapping(m, search.plan.options_of(m, tried[m])) for m in tried]
+
+
+def _searches() -> list[bytes]:
+    return [
+        b"methods: {vae: {beta: {low: 0.1, high: 1, log: true}}}\ndata: [a]\ntrials: 3\n",
+        b"methods: {gan: {lr: [1e-3, 5e-4], width: 8}}\ndata: [a]\ntrials: 2\nbudget: 7e12\n"
+        b"objective: {expert: lite0@64, metric: fd}\nsearch_seed: 3\nevaluate: {n: 9}\n",
+    ]
+
+
 YAML = (b"&a ", b"*a", b"<<: ", b"!!python/name:os.system ", b"!!binary ", b"!!set ", b"null",
         b"- ", b": ", b"? ", b"|\n", b">\n", b"{", b"}", b"~", b"..", b"config: ", b"/", b"1:30",
         b".inf", b"0x", b"%YAML 9", b"---\n", b"...\n", b"true")  # fmt: skip
@@ -417,6 +432,7 @@ TARGETS: dict[str, Target] = {
         YAML,
     ),
     "plan.yaml": Target(_plan, _plans, YAML),
+    "search.yaml": Target(_search, _searches, YAML),
     "metrics.jsonl": Target(
         _metrics,
         lambda: [b'{"step": 5, "loss": 0.5, "images_per_s": 3.0}\n{"step": 9, "loss": 1}\n'],

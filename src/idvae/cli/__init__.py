@@ -17,6 +17,7 @@ COMMANDS = {
     "methods": ("methods", "every method: its losses, its update order, its options"),
     "train": ("train", "train a method on a data set, or go on with a run"),
     "sweep": ("sweep", "train methods × data × seeds from one YAML file"),
+    "search": ("search", "try options: the same number of trials for every method"),
     "sample": ("sample", "draw images from a run"),
     "reconstruct": ("reconstruct", "encode and decode real images"),
     "edit": ("edit", "change the class or the attributes of real images"),

@@ -326,12 +326,22 @@ def _from_mapping(method: str, options: Mapping[str, Any], recipes: Sequence[str
     return _settings(method, found)
 
 
+def option_types(method: str) -> dict[str, Any]:
+    """The type of every option of training with one method, by the names that YAML has for them."""
+    return {k.rstrip("_"): kind for part in _parts(method) for k, kind in types_of(part).items()}
+
+
+def option_name(key: Any) -> str:
+    """An option's name however it is written: `lambda-dec` and `lambda_dec_` are `lambda_dec`."""
+    return str(key).replace("-", "_").rstrip("_")
+
+
 def _fitted(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Options by the names that YAML has for them, each of the type of its field."""
-    types = {k.rstrip("_"): kind for part in _parts(method) for k, kind in types_of(part).items()}
+    types = option_types(method)
     found: dict[str, Any] = {}
     for key, value in values.items():
-        name = str(key).replace("-", "_").rstrip("_")
+        name = option_name(key)
         if name not in types:
             hint = did_you_mean(name, types, f"see idvae train {method} --help")
             raise UserError(f"there is no option {str(key)[:80]!r}; {hint}")
