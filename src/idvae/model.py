@@ -12,6 +12,7 @@ from torch import Tensor
 from idvae.data.conditions import Condition
 from idvae.data.pixels import to_float, to_uint8
 from idvae.errors import UserError
+from idvae.priors import PRIORS
 from idvae.seeds import checked_seed
 from idvae.training import averaging, batches, checkpoints, frozen, memory, settings
 from idvae.training.build import build_method, planned_method, shape_of_run
@@ -185,7 +186,7 @@ class Model:
     ) -> np.ndarray:
         """Decode the way from each code of a to that of b.
 
-        A straight line for a normal prior, the great circle for a spherical one.
+        A straight line for a normal or a uniform prior, the great circle for a spherical one.
 
         Args:
             a, b: codes, shape (N, Z).
@@ -197,15 +198,7 @@ class Model:
             images (N, steps, H, W, C).
         """
         t = np.linspace(0.0, 1.0, steps, dtype=np.float32)[None, :, None]
-        way = (1 - t) * a[:, None] + t * b[:, None]
-        if self.method.prior == "sphere":
-            cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
-            angle = np.arccos(np.clip(cosine, -1.0, 1.0))[:, None, None]
-            sine = np.sin(angle)
-            curved = (np.sin((1 - t) * angle) * a[:, None] + np.sin(t * angle) * b[:, None]) / (
-                np.where(sine > 1e-6, sine, 1.0)
-            )
-            way = np.where(sine > 1e-6, curved, way)
+        way = PRIORS[self.method.prior].between(a, b, t)
         told = None
         if y_a is not None and y_b is not None:
             told = ((1 - t) * y_a[:, None] + t * y_b[:, None]).reshape(len(a) * steps, -1)

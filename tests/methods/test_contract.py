@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import pytest
 import torch
@@ -9,19 +10,22 @@ import torch
 from idvae import methods
 from idvae.methods.method import Method
 from idvae.networks import DataShape, NetworkConfig, Networks
+from idvae.options import types_of
 from methods.recorder import run_step
 
 SHAPES = [DataShape(16, 1), DataShape(32, 3), DataShape(64, 1), DataShape(0, 2)]
 
 
 def variants():
-    """Every method, and with each of its schedules where it has them."""
+    """Every method, and with each choice of an option that has some, such as a schedule."""
     found = []
     for name in methods.names():
-        schedules = methods.get(name).Config.__dataclass_fields__.get("schedule")
-        for schedule in getattr(schedules and schedules.type, "__args__", ()):
-            found.append(pytest.param(name, {"schedule": schedule}, id=f"{name}-{schedule}"))
-        if schedules is None:
+        kinds = types_of(methods.get(name).Config)
+        choices = [(key, c) for key, kind in kinds.items() if get_origin(kind) is Literal
+                   for c in get_args(kind)]  # fmt: skip
+        for key, choice in choices:
+            found.append(pytest.param(name, {key: choice}, id=f"{name}-{choice}"))
+        if not choices:
             found.append(pytest.param(name, {}, id=name))
     return found
 

@@ -11,6 +11,7 @@ from methods.oracle import normal_code, still_gradients
 from methods.recorder import clone, run_step
 from methods.test_contract import variants
 
+PRIOR_ALONE = ("ali", "bigan")  # they encode, but decode no code of the encoder in training
 SHAPES = [
     (DataShape(16, 1), "small"),
     (DataShape(16, 3), "paper"),
@@ -41,7 +42,8 @@ def posterior_code(net, step):
 @torch.no_grad()
 def expected(net, step):
     """Real images once through each trunk; each kind of codes that is decoded, once."""
-    code = posterior_code(net, step) if net.reconstructs else None
+    decodes = net.reconstructs and net.name not in PRIOR_ALONE
+    code = posterior_code(net, step) if decodes else None
     with statistics_of("real"):
         for name, child in net.named_children():
             if name.endswith(("trunk", "shared")):

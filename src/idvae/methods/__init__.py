@@ -20,6 +20,9 @@ _METHODS = {
     "age": "idvae.methods.age:AGE",
     "alpha-gan": "idvae.methods.alpha_gan:AlphaGAN",
     "soft-intro-vae": "idvae.methods.soft_intro_vae:SoftIntroVAE",
+    "ali": "idvae.methods.ali:ALI",
+    "bigan": "idvae.methods.bigan:BiGAN",
+    "alice": "idvae.methods.alice:ALICE",
 }
 
 

@@ -7,7 +7,6 @@ The weights' names are ours: the paper has μ for pixels and λ for codes.
 from dataclasses import dataclass
 
 from torch import Generator, Tensor, no_grad
-from torch.nn import functional as F
 
 from idvae import losses
 from idvae.methods.method import Method, Update
@@ -93,4 +92,4 @@ class AGE(Method):
         return losses.batch_divergence(codes) + self.config.mu * match
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        return F.normalize(self.code(self.trunk(x, y)), dim=1)
+        return self.into_range(self.code(self.trunk(x, y)))

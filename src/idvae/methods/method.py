@@ -5,9 +5,9 @@ from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional as F
 
 from idvae.networks import Networks, statistics_of
+from idvae.priors import PRIORS
 
 
 class Update(Protocol):
@@ -41,7 +41,7 @@ class Method(nn.Module):
         family: what its recipes are named after; its own name where it has no kin.
         Config: its dataclass of options.
         equations: what `idvae methods` prints, loss name → formula.
-        prior: p(z), "normal" or "sphere".
+        prior: p(z), a name in `priors.PRIORS`: "normal", "sphere" or "uniform".
         reconstructs: whether it encodes.
         averaged: networks whose averaged weights sampling and encoding use, where averages are
             asked for (--ema).
@@ -101,9 +101,12 @@ class Method(nn.Module):
         }
 
     def draw_prior(self, n: int, generator: Generator) -> Tensor:
-        """n codes of the prior p(z), shape (n, Z): a normal, or the unit sphere."""
-        z = torch.randn(n, self.z_dim, generator=generator)
-        return F.normalize(z, dim=1) if self.prior == "sphere" else z
+        """n codes of the prior p(z), shape (n, Z)."""
+        return PRIORS[self.prior].draw(n, self.z_dim, generator)
+
+    def into_range(self, a: Tensor) -> Tensor:
+        """What an encoder's last layer gives, any numbers (B, Z) → codes in the prior's range."""
+        return PRIORS[self.prior].into_range(a)
 
     def log(self, **values: Tensor) -> None:
         """Note scalars of this step worth watching beside the losses that go through `update`.

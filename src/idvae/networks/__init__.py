@@ -4,13 +4,21 @@ A preset is one class in one file, named in `PRESETS`. A method asks a `Networks
 that it needs and so never sees sizes.
 """
 
+from dataclasses import replace
 from importlib import import_module
 
 from torch import nn
 
 from idvae.errors import UserError
 from idvae.networks.config import IMAGE_SIZES, DataShape, NetworkConfig
-from idvae.networks.heads import CodeCritic, CodeHead, GaussianHead, LogitHead, PairCritic
+from idvae.networks.heads import (
+    CodeCritic,
+    CodeHead,
+    GaussianHead,
+    LogitHead,
+    PairCritic,
+    TwinCritic,
+)
 from idvae.networks.norm import BatchNorm, normalise_across, statistics_of
 from idvae.networks.preset import Preset
 from idvae.options import check_ranges
@@ -109,11 +117,17 @@ class Networks:
         """Features, and if asked how much they vary over the batch → the discriminator's logit."""
         return LogitHead(self.preset.features, deviation)
 
-    def code_critic(self) -> CodeCritic:
-        """z → a logit: is this a code of the prior?"""
-        return CodeCritic(self.z_dim, self.preset.critic_width)
+    def code_critic(self, codes: int = 1) -> CodeCritic:
+        """z → a logit: is this a code of the prior? Or of several codes side by side."""
+        return CodeCritic(codes * self.z_dim, self.preset.critic_width)
 
     def pair_critic(self) -> PairCritic:
         """(x, z, y) → a logit: is this pair of data and code the encoder's or the decoder's?"""
         features = self.preset.features
         return PairCritic(self.trunk(), features, self.z_dim, max(64, features // 4))
+
+    def twin_critic(self) -> TwinCritic:
+        """(x, x̃, y) → a logit: is the second of the two the first itself?"""
+        both = replace(self.shape, channels=2 * self.shape.channels)
+        trunk = type(self.preset)(both, self.width, self.z_dim).trunk()
+        return TwinCritic(trunk, self.preset.features)

@@ -83,8 +83,9 @@ class CodeCritic(nn.Module):
         hidden = _leaky(z_dim, width, width, width)
         self.layers = nn.Sequential(*hidden, nn.Linear(width, 1))
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Codes (B, Z) → logits (B,)."""
+    def forward(self, *codes: Tensor) -> Tensor:
+        """Codes (B, Z), one or several side by side → logits (B,)."""
+        z = codes[0] if len(codes) == 1 else torch.cat(codes, 1)
         return _wide(self.layers[-1], self.layers[:-1](z)).squeeze(1)
 
 
@@ -108,6 +109,24 @@ class PairCritic(nn.Module):
         """Data (B, C, H, W), codes (B, Z) and conditions (B, Y) → logits (B,)."""
         h = torch.cat([self.trunk(x, y), self.code(z)], 1)
         return _wide(self.joint[-1], self.joint[:-1](h)).squeeze(1)
+
+
+class TwinCritic(nn.Module):
+    """D(x, x̃) of ALICE: both enter one trunk side by side.
+
+    Args:
+        trunk: what makes features of two data as one of twice the channels.
+        features: how many it makes.
+    """
+
+    def __init__(self, trunk: nn.Module, features: int) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.head = LogitHead(features)
+
+    def forward(self, x: Tensor, x_rec: Tensor, y: Tensor | None = None) -> Tensor:
+        """Data, twice (B, C, H, W), and conditions (B, Y) → logits (B,)."""
+        return self.head(self.trunk(torch.cat([x, x_rec], 1), y))
 
 
 def _leaky(*widths: int) -> nn.Sequential:
