@@ -33,7 +33,8 @@ def test_parts_fit_together(preset, size, channels, condition):
     assert mu.shape == logvar.shape == (2, 6)
     assert nets.logit_head()(h).shape == (2,)
     assert nets.code_head()(h).shape == (2, 6)
-    assert nets.code_critic()(mu).shape == (2,)
+    assert nets.code_critic()(mu).shape == nets.code_critic(codes=2)(mu, mu).shape == (2,)
+    assert nets.pair_critic()(x, mu, y).shape == nets.twin_critic()(x, -x, y).shape == (2,)
     made = nets.decoder()(mu, y)
     assert made.shape == x.shape
     if not shape.is_points:
@@ -98,6 +99,18 @@ def test_the_critic_of_codes_gives_a_logit_in_float32():
         logits = critic(z)
     assert logits.dtype == torch.float32
     assert not torch.equal(logits, logits.bfloat16().float())
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_critic_of_two_sees_both_and_their_order(preset):
+    shape = DataShape(0, 2) if preset in POINTS else DataShape(16, 1)
+    critic = Networks(shape, NetworkConfig(preset, width=4)).twin_critic().double()
+    with torch.no_grad():
+        for p in critic.parameters():
+            p.add_(0.1 * torch.randn_like(p))  # what starts at 0 looks at nothing
+    a, b = torch.rand(2, *shape.batch(3), dtype=torch.float64)
+    found = [critic(*both) for both in ((a, a), (a, b), (b, a))]
+    assert not any(torch.allclose(found[i], found[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
 
 
 def statistics(network, source=0):
