@@ -101,6 +101,16 @@ def test_the_critic_of_codes_gives_a_logit_in_float32():
     assert not torch.equal(logits, logits.bfloat16().float())
 
 
+def test_a_critic_of_pairs_is_no_wider_than_ali_s_own():
+    def widths(preset, size):
+        with torch.device("meta"):
+            critic = Networks(DataShape(size, 3), NetworkConfig(preset)).pair_critic()
+        return [m.out_features for m in critic.modules() if isinstance(m, torch.nn.Linear)]
+
+    assert widths("small", 32) == [512, 512, 512, 512, 1]
+    assert widths("paper", 32) == widths("paper", 64) == [2048, 2048, 2048, 2048, 1]
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_critic_of_two_sees_both_and_their_order(preset):
     shape = DataShape(0, 2) if preset in POINTS else DataShape(16, 1)

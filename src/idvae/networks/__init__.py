@@ -124,7 +124,9 @@ class Networks:
     def pair_critic(self) -> PairCritic:
         """(x, z, y) → a logit: is this pair of data and code the encoder's or the decoder's?"""
         features = self.preset.features
-        return PairCritic(self.trunk(), features, self.z_dim, max(64, features // 4))
+        # 2,048 are ALI's own at 64 px; a quarter of `paper`'s features there makes 471 M weights.
+        width = min(max(64, features // 4), 2048)
+        return PairCritic(self.trunk(), features, self.z_dim, width)
 
     def twin_critic(self) -> TwinCritic:
         """(x, x̃, y) → a logit: is the second of the two the first itself?"""
