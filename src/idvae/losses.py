@@ -196,6 +196,12 @@ def divergence(mu: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (mu.square() + logvar.exp() - 1.0 - logvar).sum(1)
 
 
+def log_normal(z: Tensor, mean: Tensor | float = 0.0, var: Tensor | float = 1.0) -> Tensor:
+    """log N(z; mean, var) of codes (B, Z), summed over z, without its log 2π: shape (B,)."""
+    z, var = _wide(z), torch.as_tensor(var, dtype=_wide(z).dtype, device=z.device)
+    return -0.5 * ((z - mean).square() / var + var.log()).sum(1)
+
+
 def exp_elbo(squared: Tensor, divergence: Tensor, beta_rec: float, beta_neg: float) -> Tensor:
     """exp(α·ELBO) of fakes, in (0, 1], mean over the batch, with Soft-IntroVAE's α = 2.
 

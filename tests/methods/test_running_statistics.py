@@ -33,6 +33,8 @@ def forgotten(method):
 
 
 def posterior_code(net, step):
+    if hasattr(net, "posterior"):  # q(z|x) without a density
+        return net.posterior(step.x, step.y, step.noise["eps"])[0]
     if not hasattr(net, "enc"):
         return net.encode(step.x, step.y)
     trunk = getattr(net, "shared", None) or net.trunk

@@ -23,6 +23,8 @@ _METHODS = {
     "ali": "idvae.methods.ali:ALI",
     "bigan": "idvae.methods.bigan:BiGAN",
     "alice": "idvae.methods.alice:ALICE",
+    "avb": "idvae.methods.avb:AVB",
+    "as-vae": "idvae.methods.as_vae:ASVAE",
 }
 
 

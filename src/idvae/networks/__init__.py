@@ -15,6 +15,7 @@ from idvae.networks.heads import (
     CodeCritic,
     CodeHead,
     GaussianHead,
+    ImplicitHead,
     LogitHead,
     PairCritic,
     TwinCritic,
@@ -108,6 +109,10 @@ class Networks:
     def gaussian_head(self) -> GaussianHead:
         """Features → (μ, log σ²) of q(z|x)."""
         return GaussianHead(self.preset.features, self.z_dim, self.preset.softplus)
+
+    def implicit_head(self) -> ImplicitHead:
+        """(Features, noise) → a code of q(z|x), which has no density, and its moments."""
+        return ImplicitHead(self.preset.features, self.z_dim)
 
     def code_head(self) -> CodeHead:
         """Features → a code, for encoders without a distribution."""

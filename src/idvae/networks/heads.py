@@ -4,6 +4,7 @@ What leaves a head is a number of the losses: it is computed in float32 also whe
 the networks. bfloat16 keeps three digits, and log σ² or a logit near 0 would lose the rest.
 """
 
+import math
 from itertools import pairwise
 
 import torch
@@ -54,6 +55,90 @@ class CodeHead(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         """Features (B, features) → z (B, Z)."""
         return _wide(self.code, h)
+
+
+class ImplicitHead(nn.Module):
+    """q(z|x) without a density: z = m(x) + Σ_k a_k(x) v_k(ε_k), as in the authors' code of AVB.
+
+    m and a are one fully connected layer each, a > 0 and small at first; v_k are networks of noise
+    alone. So the moments of z given x need those of v alone, which a batch has samples of.
+
+    Args:
+        features: how many it reads.
+        z_dim: dimensions of a code.
+        basis: how many v_k there are.
+        noise: dimensions of an ε_k.
+        width: of the hidden layers of v_k.
+    """
+
+    def __init__(
+        self, features: int, z_dim: int, basis: int = 8, noise: int = 32, width: int = 64
+    ) -> None:
+        super().__init__()
+        self.noise_shape = (basis, noise)
+        self.mean = nn.Linear(features, z_dim)
+        self.scale = nn.Linear(features, basis * z_dim)
+        initialise(self)
+        self.basis = nn.Sequential(
+            Stack(basis, noise, width), nn.ELU(), Stack(basis, width, width), nn.ELU(),
+            Stack(basis, width, width), nn.ELU(), Stack(basis, width, z_dim),
+        )  # fmt: skip
+
+    def forward(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Codes, and the moments that q(z|x) has if those of v are the batch's.
+
+        Args:
+            h: features, shape (B, features).
+            eps: ε ~ N(0, I), shape (B, *noise_shape).
+
+        Returns:
+            z, its mean and its variance, each (B, Z).
+        """
+        m, a = self._read(h)
+        v = _wide(self.basis, eps)
+        mean, var = v.mean(0), v.var(0, correction=0)
+        return m + (a * v).sum(1), m + (a * mean).sum(1), (a.square() * var).sum(1)
+
+    def expected(self, h: Tensor) -> Tensor:
+        """The mean of z, of features alone: ε is ±√d along each of its d axes in turn.
+
+        These 2d points have the mean and the covariance of N(0, I) (the unscented transform), and
+        its usual distance from 0.
+
+        Args:
+            h: features, shape (B, features).
+
+        Returns:
+            shape (B, Z).
+        """
+        m, a = self._read(h)
+        basis, d = self.noise_shape
+        axes = math.sqrt(d) * torch.eye(d, device=m.device, dtype=m.dtype)
+        eps = torch.cat([axes, -axes])[:, None].expand(-1, basis, -1)
+        return m + (a * _wide(self.basis, eps).mean(0)).sum(1)
+
+    def _read(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """m(x) (B, Z) and a(x) (B, basis, Z)."""
+        a = F.elu(_wide(self.scale, h) - 5.0) + 1.0
+        return _wide(self.mean, h), a.unflatten(1, (self.noise_shape[0], -1))
+
+
+class Stack(nn.Module):
+    """Fully connected layers side by side, each of its own inputs.
+
+    Args:
+        count: how many.
+        inputs, outputs: widths of each.
+    """
+
+    def __init__(self, count: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(count, inputs, outputs) / math.sqrt(inputs))
+        self.bias = nn.Parameter(torch.zeros(count, 1, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, count, inputs) → (B, count, outputs)."""
+        return torch.baddbmm(self.bias, x.transpose(0, 1), self.weight).transpose(0, 1)
 
 
 class LogitHead(nn.Module):
@@ -107,7 +192,11 @@ class PairCritic(nn.Module):
 
     def forward(self, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Data (B, C, H, W), codes (B, Z) and conditions (B, Y) → logits (B,)."""
-        h = torch.cat([self.trunk(x, y), self.code(z)], 1)
+        return self.of_features(self.trunk(x, y), z)
+
+    def of_features(self, h: Tensor, z: Tensor) -> Tensor:
+        """Features of x (B, features) and codes (B, Z) → logits (B,)."""
+        h = torch.cat([h, self.code(z)], 1)
         return _wide(self.joint[-1], self.joint[:-1](h)).squeeze(1)
 
 
