@@ -185,6 +185,11 @@ def absolute(x: Tensor, x_rec: Tensor) -> Tensor:
     return (_wide(x) - _wide(x_rec)).abs().mean()
 
 
+def mean_squared(a: Tensor, b: Tensor) -> Tensor:
+    """(a − b)², mean over coordinates and batch."""
+    return (_wide(a) - _wide(b)).square().mean()
+
+
 def squared(x: Tensor, x_rec: Tensor) -> Tensor:
     """‖x − x̃‖² of each item of data of shape (B, ...), summed over coordinates: shape (B,)."""
     return (_wide(x) - _wide(x_rec)).square().flatten(1).sum(1)

@@ -67,18 +67,39 @@ class Model:
     def z_dim(self) -> int:
         return self.method.z_dim
 
+    @property
+    def tells_conditions(self) -> bool:
+        """Whether `attributes` finds the conditions of images, so that none have to be given."""
+        return self.method.tells_conditions
+
+    def attributes(self, images: np.ndarray) -> np.ndarray:
+        """The conditions that images seem to have, float32 (N, Y), where `tells_conditions`.
+
+        Raises:
+            UserError: images of another size, number of channels or type; a method that has to
+                be told.
+        """
+        self._check(images)
+        if not self.tells_conditions:
+            raise UserError(f"{self.method.title} has to be told the conditions of its images")
+        return self._in_blocks(
+            images, None, lambda x, _: self.method.attributes(self._input(x)).cpu().float()
+        )
+
     def encode(self, images: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
         """The codes that reconstruction uses, float32 (N, Z).
 
         Args:
             images: as the model was trained on.
-            y: their conditions, float32 (N, Y), where the run has one.
+            y: their conditions, float32 (N, Y), where the run has one; without them those of
+                `attributes`, where the method tells them.
 
         Raises:
             UserError: images of another size, number of channels or type; a method without an
                 encoder; conditions that are missing or not wanted.
         """
         self._check(images)
+        y = self._told(images, y)
         y = self._check_condition(y, len(images))
         if not self.method.reconstructs:
             raise UserError(f"{self.method.title} has no encoder; it only samples")
@@ -156,15 +177,17 @@ class Model:
         return self._conditions[[s % len(self._conditions) for s in seeds]]
 
     def reconstruct(self, images: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
-        """Dec(Enc(x)) of images or points, of the same shape and type."""
+        """Dec(Enc(x)) of images or points, of the same shape and type; y as `encode` takes it."""
+        y = self._told(images, y)
         return self.decode(self.encode(images, y), posterior=True, y=y)
 
-    def edit(self, images: np.ndarray, y: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    def edit(self, images: np.ndarray, y: np.ndarray | None, changed: np.ndarray) -> np.ndarray:
         """Encode images with their conditions, and decode them with changed ones.
 
         Args:
             images: as the model was trained on.
             y, changed: conditions, float32 (N, Y); `Condition.changed` makes one of the other.
+                y may be None where `attributes` tells it.
 
         Raises:
             UserError: a run without a condition, or a method without an encoder.
@@ -223,6 +246,9 @@ class Model:
     def _input(self, rows: Tensor) -> Tensor:
         rows = rows.to(self.device)
         return (rows if self.is_points else to_float(rows)).to(self.dtype)
+
+    def _told(self, images: np.ndarray, y: np.ndarray | None) -> np.ndarray | None:
+        return self.attributes(images) if y is None and self.tells_conditions else y
 
     def _check_condition(self, y: np.ndarray | None, n: int) -> np.ndarray | None:
         if self.condition is None:

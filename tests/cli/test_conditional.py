@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import idvae
 from idvae import data
-from idvae.cli import main
+from idvae.cli import judge, main
 from idvae.evaluate import attribute_classifier
 
 TINY = ["--steps", "4", "--width", "4", "--z-dim", "3", "--batch-size", "8", "--grid-every", "2"]
@@ -24,7 +25,10 @@ def folder(data_root, tmp_path_factory):
             ("faces", "idvae", ["faces", "--condition", "Smiling,Bald,Black_Hair"]),
             ("gan", "gan", ["digits-16", "--condition", "labels"]),
             ("plain", "vae", ["digits-16"]),
-        ):
+            ("g", "gan", ["faces", "--condition", "Smiling,Bald,Black_Hair"]),
+            ("untold", "icgan",
+             ["faces", "--condition", "Smiling,Bald,Black_Hair", "--pretrained", "g", "--ema=0.9"]),
+        ):  # fmt: skip
             assert main(["train", method, "--data", *asked, "--out", name, *TINY]) == 0
     return place
 
@@ -104,6 +108,43 @@ def test_images_of_ones_own_are_edited_with_a_table_of_what_they_have(tmp_path):
     for command in ("reconstruct", "interpolate"):
         known = ["--input", str(tmp_path / "own"), "--attributes", str(table)]
         assert main([command, "faces", *known, "--out", str(tmp_path / f"{command}.png")]) == 0
+
+
+def test_icgan_edits_images_whose_attributes_nobody_told(tmp_path):
+    model = idvae.load("untold")
+    kept = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
+    for i, image in enumerate(kept):
+        (tmp_path / "faces").mkdir(exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "faces" / f"{i}.png")
+    out = tmp_path / "edits.npz"
+    command = ["edit", "untold", "--input", str(tmp_path / "faces"), "-n", "5", "--set", "Bald=1"]
+    assert main([*command, "--out", str(out)]) == 0
+    with np.load(out) as file:
+        made = file["edits"]
+    found = model.attributes(kept)
+    assert found.shape == (5, 3)
+    assert found.std(0).min() > 0  # it looked
+    np.testing.assert_array_equal(made[:, 0], kept)
+    np.testing.assert_array_equal(made[:, 1], model.reconstruct(kept))
+    asked = model.condition.changed(found, {"Bald": True})
+    np.testing.assert_array_equal(made[:, 2], model.edit(kept, None, asked))
+    # G is that of the first run, and E_z is not told y.
+    codes = model.encode(kept)
+    np.testing.assert_array_equal(codes, model.encode(kept, -found))
+    np.testing.assert_array_equal(made[:, 2], idvae.load("g").decode(codes, y=asked))
+
+
+def test_icgan_is_judged_by_the_truth_but_edits_what_it_found():
+    model = idvae.load("untold")
+    kept = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), np.uint8)
+    y = np.array([[1, -1, -1], [1, 1, -1], [-1, -1, 1], [-1, 1, 1]], np.float32)
+    told = y.copy()
+    told[:, 1] *= -1
+    wanted = model.attributes(kept)
+    wanted[:, 1] = told[:, 1]
+    edit = judge._untold(model)
+    np.testing.assert_array_equal(edit(kept, y, told), model.edit(kept, None, wanted))
+    np.testing.assert_array_equal(edit(kept, y, y), model.reconstruct(kept))
 
 
 def test_judge_writes_a_table_of_what_it_found(monkeypatch, tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from idvae.errors import UserError
 from idvae.networks import DataShape
 from methods.oracle import SHAPES, assert_equal, gradients, sigmoid, still_gradients
 from methods.recorder import run_step
@@ -25,6 +26,25 @@ def test_gradients_equal_the_oracle(shape, preset):
     net = second.before  # the discriminator has moved
     loss = -torch.log(dis(net, net.dec(z, y), y)).mean()
     assert_equal(second, gradients(net, loss, ("dec",)))
+
+
+@pytest.mark.parametrize(("shape", "preset"), [s for s in SHAPES if s[0].condition])
+def test_wrong_conditions_take_their_share_of_the_fakes(shape, preset):
+    """IcGAN's: half of the fakes' loss is of x under another's y, where the two differ."""
+    step = run_step("gan", shape, preset, batch=5, mismatch_share=0.3)
+    x, y, (seen, _) = step.x, step.y, step.seen
+    net, n = seen.before, len(step.x)
+    other = torch.stack([y[i - 1] for i in range(n)])
+    wrong = [i for i in range(n) if not torch.equal(y[i], other[i])]
+    fake = torch.log(1 - dis(net, net.dec(step.noise["z"], y).detach(), y)).mean()
+    mismatch = torch.log(1 - dis(net, x, other))[wrong].mean()
+    loss = -torch.log(dis(net, x, y)).mean() - 0.7 * fake - 0.3 * mismatch
+    assert_equal(seen, gradients(net, loss, ("trunk", "dis")))
+
+
+def test_a_wrong_condition_needs_one():
+    with pytest.raises(UserError, match="--mismatch-share needs a --condition"):
+        run_step("gan", mismatch_share=0.5)
 
 
 def test_the_generator_climbs_what_the_discriminator_answers():

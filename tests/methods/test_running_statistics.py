@@ -32,11 +32,18 @@ def forgotten(method):
     return net
 
 
+def shown(net, step, trunk="trunk"):
+    """What a trunk is given where its running statistics are of that."""
+    if trunk == "z_trunk":  # IcGAN's encoder of codes knows generated images only
+        return net.decode(step.noise["z"], step.y)
+    return net.noisy(step.x, step.noise["n"]) if hasattr(net, "noisy") else step.x
+
+
 def posterior_code(net, step):
     if hasattr(net, "posterior"):  # q(z|x) without a density
         return net.posterior(step.x, step.y, step.noise["eps"])[0]
     if not hasattr(net, "enc"):
-        return net.encode(step.x, step.y)
+        return net.encode(shown(net, step), step.y)
     trunk = getattr(net, "shared", None) or net.trunk
     return normal_code(*net.enc(trunk(step.x, step.y)), step.noise["eps"])
 
@@ -49,7 +56,7 @@ def expected(net, step):
     with statistics_of("real"):
         for name, child in net.named_children():
             if name.endswith(("trunk", "shared")):
-                child(step.x, step.y)
+                child(shown(net, step, name), step.y)
     for kind, z in (("prior", step.noise.get("z")), ("posterior", code)):
         if z is not None:
             with statistics_of(kind):

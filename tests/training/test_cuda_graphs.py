@@ -17,7 +17,9 @@ OPTIONS = {
     "grid_every": 0, "ema": 0.9, "threads": 1, "seed": 5, "lr": 5e-3, "lr_final": 0.1,
     "clip": 50.0, "lr_of": {},
 }  # fmt: skip
-CONDITIONAL = pytest.param("idvae", {"condition": "labels"}, id="c-idvae")
+CONDITIONAL = [
+    pytest.param(name, {"condition": "labels"}, id=f"c-{name}") for name in ("idvae", "icgan")
+]
 PARTS = pytest.param("idvae", {
     "r1": 0.1, "r2": 0.1, "relativistic": True, "rec_fakes": 0.5, "deviation": True,
     "augment": "colour,translation,cutout", "dec_steps": 2, "gamma": 0.1,
@@ -84,11 +86,13 @@ def digits(data_root):
 
 
 def train(name, digits, out, **options):
+    if first := methods.get(name).first_phase:
+        options["pretrained"] = first_run(first, digits, out, options.get("condition"))
     run = start.train(name, digits, out, **{**OPTIONS, **options})
     return run.metrics(), checkpoints.load(run.path / "checkpoints", name)
 
 
-@pytest.mark.parametrize(("name", "options"), [*variants(), CONDITIONAL, PARTS])
+@pytest.mark.parametrize(("name", "options"), [*variants(), *CONDITIONAL, PARTS])
 @pytest.mark.parametrize("precision", ["32", "bf16"])
 def test_a_replayed_step_is_the_step(name, options, precision, digits, tmp_path, monkeypatch):
     trained = []
@@ -112,6 +116,15 @@ def test_what_a_recording_needs_changes_a_step_by_rounding_alone(digits, tmp_pat
     for row, other in zip(rows, others, strict=True):
         for key in set(row) - {"images_per_s"}:
             assert row[key] == pytest.approx(other[key], rel=1e-5), (row["step"], key)
+
+
+def first_run(command, digits, out, condition):
+    """The run that lends its networks to one of two phases, trained in passing."""
+    place = out.parent / "first"
+    if not place.exists():
+        few = {**OPTIONS, "steps": 2, "condition": condition, "lr_final": 1.0}
+        start.train(command.split()[0], digits, place, **few)
+    return str(place)
 
 
 class Backward:

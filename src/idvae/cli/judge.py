@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,9 @@ def run(argv: Sequence[str]) -> None:
     rows = np.arange(min(options.n, len(test)))
     edits: tuple[dict[str, Any], dict[str, float]] = ({}, {})
     if expert is not None:
-        y = condition.rows(prepared, test, rows)
-        edits = edited(classifier, model.edit, condition, test.gather(rows), y, expert)
+        images, y = test.gather(rows), condition.rows(prepared, test, rows)
+        edit = _untold(model) if model.tells_conditions else model.edit
+        edits = edited(classifier, edit, condition, images, y, expert)
     values = _values(classifier, made, edits)
     values["facts"] = {
         "step": model.step,
@@ -100,6 +101,19 @@ def run(argv: Sequence[str]) -> None:
             temporary.write_text(content, encoding="utf-8")
     print(f"{text}\nwrote {out / 'conditions.md'}")
     sys.stdout.flush()
+
+
+def _untold(model: Any) -> Callable[..., np.ndarray]:
+    """Edits of a model that finds itself what images have; what is asked of it is the truth's.
+
+    What is to change is set as asked, the rest is as the model found it.
+    """
+
+    def edit(images: np.ndarray, y: np.ndarray, changed: np.ndarray) -> np.ndarray:
+        found = model.attributes(images)
+        return model.edit(images, found, np.where(changed == y, found, changed))
+
+    return edit
 
 
 def _values(

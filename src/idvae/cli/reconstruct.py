@@ -71,6 +71,8 @@ def check_input(options: Namespace) -> None:
 def real_images(model: Any, options: Namespace) -> tuple[np.ndarray, np.ndarray | None]:
     """The first n images of --input or of the test split, at the model's size; their conditions.
 
+    A model that tells conditions says those itself, unless --attributes does.
+
     Raises:
         UserError: the folder holds no image, the data set is gone, or the run needs conditions
             that are not known.
@@ -82,12 +84,18 @@ def real_images(model: Any, options: Namespace) -> tuple[np.ndarray, np.ndarray 
         prepared = start.data_of(model.run)
         test = prepared.split("test")
         rows = np.arange(min(options.n, len(test)))
-        y = None if condition is None else condition.rows(prepared, test, rows)
-        return test.gather(rows), y
+        images = test.gather(rows)
+        if model.tells_conditions:
+            return images, model.attributes(images)
+        return images, None if condition is None else condition.rows(prepared, test, rows)
     from idvae.data.attributes import read_attributes
     from idvae.data.folder import read_images
     from idvae.data.image_files import list_images
 
+    if model.tells_conditions and options.attributes is None:
+        shape = model.shape
+        images = read_images(options.input, shape.size, shape.channels, options.n)
+        return images, model.attributes(images)
     y = None
     if condition is not None:
         if condition.kind == "labels" or options.attributes is None:

@@ -25,6 +25,9 @@ _METHODS = {
     "alice": "idvae.methods.alice:ALICE",
     "avb": "idvae.methods.avb:AVB",
     "as-vae": "idvae.methods.as_vae:ASVAE",
+    "dae": "idvae.methods.dae:DAE",
+    "rfgan": "idvae.methods.rfgan:RFGAN",
+    "icgan": "idvae.methods.icgan:IcGAN",
 }
 
 

@@ -10,13 +10,22 @@ from dataclasses import dataclass
 from torch import Generator, Tensor
 
 from idvae import losses
+from idvae.errors import UserError
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks, statistics_of
+from idvae.options import Share
 
 
 @dataclass
 class GANConfig:
-    """The GAN has no options of its own."""
+    """What else the discriminator of a conditional GAN takes for a fake.
+
+    Attributes:
+        mismatch_share: the share of its loss of fakes that goes to real images with the condition
+            of another image (Perarnau et al., IcGAN; there 0.5).
+    """
+
+    mismatch_share: Share = 0.0
 
 
 class GAN(Method):
@@ -31,13 +40,17 @@ class GAN(Method):
     )
     Config = GANConfig
     equations = {
-        "dis": "-[log Dis(x) + log(1 - Dis(Dec(z')))]   [1]",
+        "dis": "-[log Dis(x) + log(1 - Dis(Dec(z')))]   [1]"
+        " (with s: 1 - s of the latter, s of log(1 - Dis(x, y')))",
         "dec": "-log Dis(Dec(z'))   [section 3: stronger gradients than log(1 - Dis)]",
     }
     reconstructs = False
 
     def __init__(self, nets: Networks, config: GANConfig) -> None:
         super().__init__(nets, config)
+        if config.mismatch_share and not nets.shape.condition:
+            raise UserError("--mismatch-share needs a --condition that can be a wrong one")
+        self.mismatch = config.mismatch_share > 0  # a scheduled number becomes a tensor
         self.trunk = nets.trunk()
         self.dis = nets.logit_head()
         self.dec = nets.decoder()
@@ -60,7 +73,12 @@ class GAN(Method):
             logit_x = self.logit(x, y)
         logit_gen = self.logit(x_gen, y)
         self.log(dis_x=logit_x.sigmoid().mean(), dis_gen=logit_gen.sigmoid().mean())
-        return losses.real_fake(logit_x, logit_gen)
+        if not self.mismatch or y is None:
+            return losses.real_fake(logit_x, logit_gen)
+        wrong, share = y.roll(1, 0), self.config.mismatch_share
+        mismatch = losses.mismatch(self.logit(x, wrong), (wrong != y).any(1))
+        fake = -losses.mean_log_one_minus_dis(logit_gen)
+        return -losses.mean_log_dis(logit_x) + (1 - share) * fake + share * mismatch
 
     def logit(self, x: Tensor, y: Tensor | None) -> Tensor:
         """The discriminator's logit of images (B, C, H, W), shape (B,)."""

@@ -47,6 +47,7 @@ class Method(nn.Module):
             asked for (--ema).
         frozen: network → the network of another run whose weights it has and keeps; that run is
             the option `pretrained` of Config. It is in no group, and stays in eval mode.
+        first_phase: how that run is trained, `idvae train …`, for who did not name one.
     Attributes of an instance:
         groups: name of an update → names of the networks whose parameters it moves, in the
             order of the updates of a step.
@@ -55,6 +56,7 @@ class Method(nn.Module):
         mean_of_all: the mean of a tensor over the processes that train together, which must all
             choose the same updates; given by the loop, and the tensor itself without others.
         z_dim: width of the latent code.
+        tells_conditions: whether it has `attributes`, which finds the condition of an image.
     """
 
     name: ClassVar[str]
@@ -70,6 +72,7 @@ class Method(nn.Module):
     reconstructs: ClassVar[bool] = True
     averaged: ClassVar[tuple[str, ...]] = ("dec",)
     frozen: ClassVar[Mapping[str, str]] = {}
+    first_phase: ClassVar[str] = ""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -83,6 +86,7 @@ class Method(nn.Module):
         self.shape = nets.shape
         self.repeats = {}
         self.data_dependent = False
+        self.tells_conditions = False
         self.mean_of_all: Callable[[Tensor], Tensor] = _alone
         self.logged: dict[str, Tensor] = {}
 
@@ -128,6 +132,10 @@ class Method(nn.Module):
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The code of x that reconstruction uses (the mean of q(z|x)), shape (B, Z)."""
+        raise NotImplementedError
+
+    def attributes(self, x: Tensor) -> Tensor:
+        """The condition that x seems to have, shape (B, Y), where `tells_conditions`."""
         raise NotImplementedError
 
     def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:

@@ -96,11 +96,13 @@ class Networks:
         self.shape = shape
         self.config = resolved(config or NetworkConfig(), shape)
         self.width, self.z_dim = self.config.width, self.config.z_dim
-        self.preset = preset(self.config.preset)(shape, self.width, self.z_dim)
+        make = preset(self.config.preset)
+        self.preset = make(shape, self.width, self.z_dim)
+        self.untold = make(replace(shape, condition=0), self.width, self.z_dim)
 
-    def trunk(self) -> nn.Module:
-        """(x, y) → features Dis_l(x), shape (B, features)."""
-        return self.preset.trunk()
+    def trunk(self, told: bool = True) -> nn.Module:
+        """(x, y) → features Dis_l(x), shape (B, features); of x alone where it is not told y."""
+        return (self.preset if told else self.untold).trunk()
 
     def decoder(self) -> nn.Module:
         """(z, y) → x (B, C, H, W) in [−1, 1], or points (B, C) without a bound."""
@@ -118,9 +120,16 @@ class Networks:
         """Features → a code, for encoders without a distribution."""
         return CodeHead(self.preset.features, self.z_dim)
 
-    def logit_head(self, deviation: bool = False) -> LogitHead:
-        """Features, and if asked how much they vary over the batch → the discriminator's logit."""
-        return LogitHead(self.preset.features, deviation)
+    def condition_head(self) -> CodeHead:
+        """Features → a condition, shape (B, Y)."""
+        return CodeHead(self.preset.features, self.shape.condition)
+
+    def logit_head(self, deviation: bool = False, trunks: int = 1) -> LogitHead:
+        """Features, and if asked how much they vary over the batch → the discriminator's logit.
+
+        Features of several trunks are read side by side.
+        """
+        return LogitHead(trunks * self.preset.features, deviation)
 
     def code_critic(self, codes: int = 1) -> CodeCritic:
         """z → a logit: is this a code of the prior? Or of several codes side by side."""

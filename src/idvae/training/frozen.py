@@ -24,7 +24,10 @@ def pretrain(method: Method) -> None:
     if not method.frozen:
         return
     if not method.config.pretrained:
-        raise UserError(f"{method.title} starts from another run: name it with --pretrained RUN")
+        first = f" of idvae train {method.first_phase}" if method.first_phase else ""
+        raise UserError(
+            f"{method.title} starts from another run{first}: name it with --pretrained RUN"
+        )
     run = Run.open(method.config.pretrained)
     other = methods.get(run.config["method"])
     saved = checkpoints.load(run.path / "checkpoints", other.name)

@@ -1,0 +1,62 @@
+"""IcGAN's updates against plain arithmetic, in float64; what it knows and what nobody tells it."""
+
+import pytest
+import torch
+
+from idvae import data
+from idvae.errors import UserError
+from idvae.model import load
+from idvae.networks import DataShape
+from idvae.training import start
+from methods.oracle import SHAPES, assert_equal, gradients
+from methods.recorder import run_step
+from methods.test_rfgan import FEW
+
+
+@pytest.mark.parametrize(("shape", "preset"), SHAPES)
+def test_gradients_equal_the_oracle(shape, preset):
+    step = run_step("icgan", shape, preset)
+    assert [s.group for s in step.seen] == ["enc_z", "enc_y"][: 1 + (shape.condition > 0)]
+    for seen in step.seen:
+        net, z = seen.before, step.noise["z"]
+        if seen.group == "enc_z":
+            fake = net.dec(z, step.y).detach()  # G in eval mode: it is frozen
+            off = z - net.z_code(net.z_trunk(fake))
+        else:
+            off = step.y - net.y_code(net.y_trunk(step.x))
+        loss = (off**2).sum() / off.numel()
+        assert_equal(seen, gradients(net, loss, net.groups[seen.group]))
+
+
+def test_neither_encoder_is_told_the_condition():
+    step = run_step("icgan", DataShape(16, 1, condition=3))
+    method = step.method.eval()
+    assert method.z_trunk.condition == method.y_trunk.condition == 0
+    assert torch.equal(method.encode(step.x, step.y), method.encode(step.x, -step.y))
+    assert method.attributes(step.x).shape == step.y.shape
+
+
+def test_without_a_condition_it_inverts_a_gan():
+    method = run_step("icgan", DataShape(0, 2)).method
+    assert list(method.groups) == ["enc_z"]
+    assert not method.tells_conditions
+
+
+def test_two_commands_make_a_run_that_inverts_the_first(data_root, tmp_path):
+    digits = str(data.resolve("digits").path)
+    told = {**FEW, "condition": "labels"}
+    with pytest.raises(UserError, match=r"train gan .* --mismatch-share 0\.5: name it"):
+        start.train("icgan", digits, tmp_path / "none", **told)
+    first = start.train("gan", digits, tmp_path / "gan", mismatch_share=0.5, ema=0.9, **told)
+    options = {**told, "steps": 300, "lr": 3e-3, "log_every": 100, "ema": 0.9}
+    run = start.train("icgan", digits, tmp_path / "run", pretrained=str(first.path), **options)
+    theirs = load(first.path).method.dec.state_dict()  # the averages, as it samples with
+    for key, value in load(run.path).method.dec.state_dict().items():
+        assert torch.equal(value, theirs[key]), key
+    rows = run.metrics()
+    assert rows[-1]["loss_enc_y"] < 0.7 * rows[0]["loss_enc_y"]
+    model = load(run.path)
+    split = start.open_data(digits).split("test")
+    some = range(len(split))
+    found = model.attributes(split.gather(some)).argmax(1)
+    assert (found == split.labels(some)).mean() > 0.7  # by chance it were 0.1
