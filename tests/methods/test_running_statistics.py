@@ -40,7 +40,7 @@ def shown(net, step, trunk="trunk"):
 
 
 def posterior_code(net, step):
-    if hasattr(net, "posterior"):  # q(z|x) without a density
+    if hasattr(getattr(net, "code", None), "noise_shape"):  # q(z|x) without a density
         return net.posterior(step.x, step.y, step.noise["eps"])[0]
     if not hasattr(net, "enc"):
         return net.encode(shown(net, step), step.y)

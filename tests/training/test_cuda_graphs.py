@@ -11,6 +11,7 @@ from idvae.errors import UserError
 from idvae.networks import DataShape, NetworkConfig, Networks
 from idvae.training import checkpoints, cuda_graphs, start
 from methods.test_contract import variants
+from training.first_phase import with_first
 
 OPTIONS = {
     "steps": 12, "batch_size": 8, "width": 4, "z_dim": 3, "log_every": 3, "save_every": 5,
@@ -86,9 +87,8 @@ def digits(data_root):
 
 
 def train(name, digits, out, **options):
-    if first := methods.get(name).first_phase:
-        options["pretrained"] = first_run(first, digits, out, options.get("condition"))
-    run = start.train(name, digits, out, **{**OPTIONS, **options})
+    options = with_first(name, digits, out.parent, {**OPTIONS, **options})
+    run = start.train(name, digits, out, **options)
     return run.metrics(), checkpoints.load(run.path / "checkpoints", name)
 
 
@@ -116,15 +116,6 @@ def test_what_a_recording_needs_changes_a_step_by_rounding_alone(digits, tmp_pat
     for row, other in zip(rows, others, strict=True):
         for key in set(row) - {"images_per_s"}:
             assert row[key] == pytest.approx(other[key], rel=1e-5), (row["step"], key)
-
-
-def first_run(command, digits, out, condition):
-    """The run that lends its networks to one of two phases, trained in passing."""
-    place = out.parent / "first"
-    if not place.exists():
-        few = {**OPTIONS, "steps": 2, "condition": condition, "lr_final": 1.0}
-        start.train(command.split()[0], digits, place, **few)
-    return str(place)
 
 
 class Backward:

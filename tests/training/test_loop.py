@@ -18,6 +18,7 @@ from idvae.errors import DivergedError, UserError
 from idvae.model import load
 from idvae.training import checkpoints, start
 from idvae.training.run import Run
+from training.first_phase import with_first
 from training.killed import OPTIONS
 
 HERE = Path(__file__).parent
@@ -258,6 +259,7 @@ def test_a_batch_never_holds_weights_of_nan(digits, tmp_path):
 @pytest.mark.parametrize("name", methods.names())
 def test_every_method_trains_saves_and_loads(name, digits, tmp_path):
     small = {**OPTIONS, "steps": 3, "grid_every": 2, "save_every": 2}
+    small = with_first(name, digits, tmp_path, small)
     run = start.train(name, digits, tmp_path / "run", **small)
     model = load(run.path)
     assert model.sample(5).shape == (5, 16, 16, 1)
@@ -275,6 +277,7 @@ def test_every_method_trains_saves_and_loads(name, digits, tmp_path):
 def test_every_method_goes_on_to_the_same_bits(name, digits, tmp_path):
     """Stopped after 3 of 6 steps and gone on with in another trainer, as after a kill."""
     small = {**OPTIONS, "steps": 6, "save_every": 2, "grid_every": 0, "lr_final": 1.0}
+    small = with_first(name, digits, tmp_path, small)
     start.train(name, digits, tmp_path / "whole", **small)
     part = start.train(name, digits, tmp_path / "part", **{**small, "steps": 3})
     assert start.resume(part.path, {"steps": 6}).fit()
@@ -407,6 +410,7 @@ def updates_of_a_step(name, digits, out, precision, path=None):
     """
     prepared = start.open_data(digits)
     options = OPTIONS | {"steps": 2, "precision": precision, "lr": 0.01, "batch_size": 64}
+    options = with_first(name, digits, out.parent, options)
     trainer = start.start(start.settings.from_mapping(name, options), prepared, out, False)
     found = []
     for group, optimizer in trainer.updates.optimizers.items():
