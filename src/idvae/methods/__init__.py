@@ -28,6 +28,10 @@ _METHODS = {
     "dae": "idvae.methods.dae:DAE",
     "rfgan": "idvae.methods.rfgan:RFGAN",
     "icgan": "idvae.methods.icgan:IcGAN",
+    "intro-vae": "idvae.methods.intro_vae:IntroVAE",
+    "mr-gan": "idvae.methods.mr_gan:MRGAN",
+    "mdgan": "idvae.methods.mdgan:MDGAN",
+    "r3gan": "idvae.methods.r3gan:R3GAN",
 }
 
 
