@@ -14,10 +14,10 @@ from idvae.data.pixels import to_float, to_uint8
 from idvae.errors import UserError
 from idvae.priors import PRIORS
 from idvae.seeds import checked_seed
-from idvae.training import averaging, batches, checkpoints, frozen, memory, settings
+from idvae.training import averaging, batches, checkpoints, frozen, memory, released, settings
 from idvae.training.build import build_method, planned_method, shape_of_run
 from idvae.training.distributed import torch_device
-from idvae.training.run import Run
+from idvae.training.run import WEIGHTS, Run
 
 BLOCK = 64  # rows that pass the networks at a time; fixed, for kernels differ by their shape
 
@@ -28,7 +28,7 @@ class Model:
     Images in and out are uint8 arrays (N, H, W, C); points are float32 arrays (N, 2).
 
     Args:
-        run: an open run folder.
+        run: an open run folder, or a released model.
         step: which checkpoint; by default the newest.
         device: where it computes, such as "cpu" or "cuda".
     """
@@ -44,13 +44,22 @@ class Model:
         planned = planned_method(self.settings, self.shape)
         if double := self.settings.train.precision == "64":
             planned.double()
-        folder = run.path / "checkpoints"
-        saved = checkpoints.load(folder, self.settings.method, step, like=planned, optimizers=False)
-        where = folder / f"{saved.step:08d}"
+        networks = None
+        if run.is_released:
+            networks = released.networks_in_use(planned)
+            released.reduce(planned, networks)
+            saved = released.load(run, step, planned)
+            where = run.path / WEIGHTS
+        else:
+            folder, name = run.path / "checkpoints", self.settings.method
+            saved = checkpoints.load(folder, name, step, like=planned, optimizers=False)
+            where = folder / f"{saved.step:08d}"
         memory.check_room(planned, 2, memory.memory_of(torch.device("cpu")))
         self.method = build_method(self.settings, self.shape, seed=0)  # weights come below
         if double:
             self.method.double()
+        if networks is not None:
+            released.reduce(self.method, networks)
         checkpoints.load_method(self.method, saved.model, where)
         frozen.load(self.method, run)
         if saved.average is not None:
@@ -282,10 +291,10 @@ def _filled(rows: np.ndarray) -> Tensor:
 
 
 def load(path: str | os.PathLike[str], step: int | None = None, device: str = "cpu") -> Model:
-    """Open a run folder that `idvae train` made.
+    """Open a run folder that `idvae train` made, or a released model.
 
     Args:
-        path: the run folder.
+        path: the folder, or the name of a model that comes with idvae, "pretrained/NAME".
         step: which checkpoint; by default the newest.
         device: where it computes.
 

@@ -41,6 +41,7 @@ def test_every_source_says_what_it_is(name):
     source = data.get(name)
     assert source.name == name
     assert source.summary
+    assert source.licence
     assert source.kind in ("images", "points")
     assert source.default_size in (SIZES if source.kind == "images" else (0,))
     assert source.default_n is None or source.default_n > 0

@@ -18,6 +18,8 @@ COMMANDS = {
     "train": ("train", "train a method on a data set, or go on with a run"),
     "sweep": ("sweep", "train methods × data × seeds from one YAML file"),
     "search": ("search", "try options: the same number of trials for every method"),
+    "pretrained": ("pretrained", "list the models that come with idvae"),
+    "release": ("release", "make a small folder of a run that others can load"),
     "sample": ("sample", "draw images from a run"),
     "reconstruct": ("reconstruct", "encode and decode real images"),
     "edit": ("edit", "change the class or the attributes of real images"),

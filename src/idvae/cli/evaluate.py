@@ -6,23 +6,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from idvae import pretrained
 from idvae.cli.parser import Parser, add_count, add_seed
 from idvae.errors import UserError
 from idvae.io.destination import Destination
 from idvae.io.progress import Begin, display
+from idvae.training.run import WEIGHTS
 
 if TYPE_CHECKING:
     import numpy as np
 
     from idvae.evaluate.scores import Scores
 
-RUN_PARTS = ("config.yaml", "conditions.npy", "metrics.jsonl", "checkpoints")  # what is read of it
+RUN_PARTS = ("config.yaml", "conditions.npy", "metrics.jsonl", "checkpoints", WEIGHTS)  # read of it
 METRICS = "fd,kid,precision,recall,density,coverage,is"
 
 
 def run(argv: Sequence[str]) -> None:
     """Score, print, and write scores.json."""
     options = parser().parse_args(argv)
+    options.images = str(pretrained.find(options.images))
     experts, metrics = _listed(options.experts), _listed(options.metrics)
     value_range, weights = _range(options.range), _weights(options.weights)
     out = _out(options)
@@ -74,7 +77,11 @@ def run(argv: Sequence[str]) -> None:
 def parser() -> Parser:
     """The parser of its flags."""
     parser = Parser("evaluate", "Score images against real ones by a battery of experts.")
-    parser.add_argument("images", metavar="IMAGES", help="a run, a folder, or FILE.npz or .npy")
+    parser.add_argument(
+        "images",
+        metavar="IMAGES",
+        help="a run or a name of idvae pretrained, a folder, or FILE.npz or .npy",
+    )
     parser.add_argument(
         "--reference",
         metavar="DATA",
@@ -167,8 +174,9 @@ def _out(options: Namespace) -> Path:
         return Path(options.out)
     from idvae.evaluate.scores import file_name
 
-    folder = Path(options.images) if _is_run(options.images) else Path()
-    return folder / file_name(options.split)
+    images = Path(options.images)
+    own = _is_run(options.images) and not (images / WEIGHTS).exists()  # a released model stays
+    return (images if own else Path()) / file_name(options.split)
 
 
 def _inputs(
@@ -201,6 +209,8 @@ def _holds_scores(file: Path) -> bool:
 def _images(options: Namespace) -> tuple[Any, Any]:
     """The model of a run or None, and what to score."""
     if not _is_run(options.images):
+        if told := not Path(options.images).exists() and pretrained.hint(Path(options.images)):
+            raise UserError(f"{options.images}: no such file or folder{told}")
         if options.step is not None:
             raise UserError(f"--step belongs to a run; {options.images} is none")
         return None, options.images

@@ -12,6 +12,7 @@ from idvae.cli.condition import needs
 from idvae.cli.parser import Parser, add_count, add_run, open_model
 from idvae.errors import UserError
 from idvae.io.files import atomic_file
+from idvae.training.run import Run
 
 
 def run(argv: Sequence[str]) -> None:
@@ -40,7 +41,8 @@ def run(argv: Sequence[str]) -> None:
         if getattr(options, name) < least:
             flag = "-n" if name == "n" else "--" + name.replace("_", "-")
             raise UserError(f"{flag} {getattr(options, name)} is out of range; least is {least}")
-    out = Path(options.run)
+    judged = Run.open(options.run)
+    out = Path() if judged.is_released else judged.path
     written = [out / f"conditions.{ending}" for ending in ("json", "md")]
     if any(file.exists() for file in written) and not options.overwrite:
         raise UserError(f"{out} was judged already; pass --overwrite to do it again")
@@ -52,6 +54,7 @@ def run(argv: Sequence[str]) -> None:
     )
     from idvae.evaluate.experts import open_experts
     from idvae.io.progress import progress
+    from idvae.report import conditions
     from idvae.training import start
 
     model = open_model(options)
@@ -94,8 +97,9 @@ def run(argv: Sequence[str]) -> None:
         "edited": len(rows),
         "classifier": classifier.expert.facts,
         "expert": None if expert is None else expert.facts,
+        "expert_name": None if expert is None else options.expert,
     }
-    text = _table(values, options.expert)
+    text = conditions.markdown(values, options.expert)
     for name, content in (("json", json.dumps(values, indent=1) + "\n"), ("md", text)):
         with atomic_file(out / f"conditions.{name}") as temporary:
             temporary.write_text(content, encoding="utf-8")
@@ -129,42 +133,3 @@ def _values(
             row["identity"] = [edit.identity.mean, edit.identity.sd]
         rows[name] = row
     return {"kind": classifier.kind, "rows": rows, "identity_scale": edits[1]}
-
-
-def _table(values: dict[str, Any], expert: str) -> str:
-    """Markdown: one row a class or attribute, shares in percent."""
-    columns = ["classifier", "generated", "edited", "kept", "identity"]
-    rows = values["rows"]
-    columns = [c for c in columns if any(row.get(c) is not None for row in rows.values())]
-    what = "class" if values["kind"] == "labels" else "attribute"
-    heads = {"classifier": "classifier, real test images", "kept": "others kept"}
-    lines = [f"| {what} | " + " | ".join(heads.get(c, c) for c in columns) + " |"]
-    lines.append("|---|" + "---:|" * len(columns))
-    for name, row in rows.items():
-        cells = [_cell(row.get(c), 1.0 if c == "identity" else 100.0) for c in columns]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    means = [
-        np.mean([np.ravel(row[c])[0] for row in rows.values() if row.get(c) is not None])
-        for c in columns
-    ]
-    cells = [
-        _cell(float(m), 1.0 if c == "identity" else 100.0)
-        for m, c in zip(means, columns, strict=True)
-    ]
-    lines.append("| mean | " + " | ".join(cells) + " |")
-    text = "\n".join(lines) + "\n\nShares in %."
-    if scale := values["identity_scale"]:
-        told = ", ".join(f"{name} {value:.3f}" for name, value in scale.items())
-        text += (
-            f" identity: distance of {expert}'s features from the reconstruction; beside it, "
-            f"distances of {told}."
-        )
-    return text + "\n"
-
-
-def _cell(value: Any, unit: float) -> str:
-    if value is None:
-        return ""
-    mean, sd = value if isinstance(value, list) else (value, None)
-    digits = 1 if unit > 1 else 3
-    return f"{mean * unit:.{digits}f}" + (f" ± {sd * unit:.{digits}f}" if sd is not None else "")

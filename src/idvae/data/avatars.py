@@ -22,6 +22,7 @@ from idvae.io.progress import progress
 
 name = "avatars"
 summary = "cartoon faces drawn on demand, any number and size, with 13 of CelebA's attributes"
+licence = "free for personal and commercial use: Pablo Stanley's Avataaars, by python-avatars (MIT)"
 kind = "images"
 default_size = 32
 default_n = 10_000

@@ -19,6 +19,7 @@ from idvae.io.progress import progress
 
 name = "celeba"
 summary = "202,599 aligned faces, 40 attributes; --source DIR, or a download; --crop NAME"
+licence = "its authors' own: for non-commercial research only"
 kind = "images"
 default_size = 64
 default_n = None

@@ -19,6 +19,7 @@ from idvae.errors import UserError
 
 name = "cifar10"
 summary = "60,000 colour images of 32×32, 10 classes; --source FILE or DIR, or a download"
+licence = "its authors state none (Krizhevsky, Nair and Hinton)"
 kind = "images"
 default_size = 32
 default_n = None

@@ -10,6 +10,7 @@ from idvae.data.source import BY_CLASS, Batch, Plan, Request, at_most, by_class,
 
 name = "digits"
 summary = "1,797 real handwritten digits of 8×8 (scikit-learn), 10 classes; no download"
+licence = "CC BY 4.0, UCI's Optical Recognition of Handwritten Digits (Alpaydin and Kaynak)"
 kind = "images"
 default_size = 16
 default_n = None

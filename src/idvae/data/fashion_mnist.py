@@ -11,6 +11,7 @@ from idvae.errors import UserError
 
 name = "fashion-mnist"
 summary = "70,000 grey garments of 28×28, 10 classes; --source DIR, Debian's package, or a download"
+licence = "MIT, © 2017 Zalando SE"
 kind = "images"
 default_size = 32
 default_n = None

@@ -18,6 +18,7 @@ from idvae.io.progress import progress
 
 name = "folder"
 summary = "any folder of images, with --source DIR; an attributes CSV with --attributes"
+licence = "that of the images, which idvae does not know"
 kind = "images"
 default_size = 64
 default_n = None

@@ -21,6 +21,7 @@ class Gaussians:
     summary: str
     centres: np.ndarray
     sigma: float
+    licence: str = "none is needed: numbers drawn here"
     kind: str = "points"
     default_size: int = 0
     default_n: int = 100_000

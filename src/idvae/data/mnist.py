@@ -13,6 +13,7 @@ from idvae.errors import UserError
 
 name = "mnist"
 summary = "70,000 grey handwritten digits of 28×28, 10 classes; --source DIR, or a download"
+licence = "CC BY-SA 3.0, LeCun and Cortes"
 kind = "images"
 default_size = 32
 default_n = None

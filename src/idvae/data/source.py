@@ -69,10 +69,14 @@ class Plan:
 
 
 class Source(Protocol):
-    """One source; a module of this folder holds each."""
+    """One source; a module of this folder holds each.
+
+    `licence` says under what others may use the original data, for the cards of models.
+    """
 
     name: str
     summary: str
+    licence: str
     kind: str
     default_size: int
     default_n: int | None

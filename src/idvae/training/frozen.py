@@ -29,6 +29,8 @@ def pretrain(method: Method) -> None:
             f"{method.title} starts from another run{first}: name it with --pretrained RUN"
         )
     run = Run.open(method.config.pretrained)
+    if run.is_released:
+        raise UserError(f"{run.path} is a released model, without all networks of its training")
     other = methods.get(run.config["method"])
     saved = checkpoints.load(run.path / "checkpoints", other.name)
     for own, theirs in method.frozen.items():

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from idvae import pretrained
 from idvae.data.prepared import SPLITS
 from idvae.errors import UserError, exists_already
 from idvae.io import strict_yaml
@@ -27,6 +28,7 @@ from idvae.io.destination import Destination, Kind
 from idvae.io.files import atomic_file, clear_rests, read_bounded
 from idvae.training import run_config
 
+WEIGHTS = "weights.safetensors"  # of a released model, which has no checkpoints (released.py)
 MOST_METRICS = 1 << 28  # bytes: a million lines and more
 MOST_CONDITIONS = 1 << 27
 
@@ -92,21 +94,26 @@ class Run:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "Run":
-        """Open a run folder.
+        """Open a run folder, or a pretrained model by its name.
 
         Raises:
-            UserError: no such folder, not a run, or a config.yaml that cannot be read or holds
-                what no run's does.
+            UserError: no such folder or name, not a run, or a config.yaml that cannot be read or
+                holds what no run's does.
         """
-        path = Path(path)
+        path = pretrained.find(path)
         file = path / "config.yaml"
         if not path.is_dir():
-            raise UserError(f"{path}: no such run folder")
+            raise UserError(f"{path}: no such run folder{pretrained.hint(path)}")
         if not file.is_file():
             raise UserError(f"{path} is not a run folder: it has no config.yaml")
         config = strict_yaml.read_mapping(file)
         run_config.check(config, file)
         return cls(path, config)
+
+    @property
+    def is_released(self) -> bool:
+        """Whether it is a released model: to be used, and not trained or written to."""
+        return bool(self.config.get("released"))
 
     def write_config(self) -> None:
         with atomic_file(self.path / "config.yaml") as temporary:

@@ -89,12 +89,17 @@ def _or_none(fits: Fits) -> Fits:
     return lambda value: value is None or fits(value)
 
 
-_OPTIONAL = ("condition", "data.shape")  # where a group is there, it is whole
+_OPTIONAL = (
+    "condition",
+    "data.shape",
+    "data.asked",
+    "released",
+)  # where a group is there, it is whole
 _RULES: Rules = {
     "method": _is_text,
     "data": {
         "name": is_plain_name,
-        "path": _is_path,
+        "path": _or_none(_is_path),
         "checksum": _is_text,
         "source": _or_none(_is_text),
         "kind": _or_none(lambda value: value in ("images", "points")),
@@ -103,7 +108,13 @@ _RULES: Rules = {
             "channels": lambda value: _is_size(value) and value > 0,
             "condition": _or_none(_is_size),
         },
+        "asked": {
+            "n": _or_none(_is_count),
+            "seed": _is_count,
+            "crop": _or_none(is_plain_name),
+        },
     },
+    "released": {"step": _is_count, "sha256": _is_text},
     # What reports read; the rest is checked where a method is built from it.
     "options": {
         "steps": _is_count,

@@ -148,6 +148,11 @@ def resume(path: Path, changes: Mapping[str, Any], change_processes: bool = Fals
     from idvae.training.loop import Trainer
 
     run = Run.open(path)
+    if run.is_released:
+        raise UserError(
+            f"{run.path} is a released model, whose training cannot go on; train a new one with "
+            "the options in its README.md"
+        )
     prepared = data_of(run)
     method, options = run.config["method"], run.config["options"]
     planned = settings.from_mapping(method, options)
@@ -188,6 +193,8 @@ def data_of(run: Run) -> PreparedSet:
         UserError: it is gone, or its checksum is another.
     """
     facts = run.config["data"]
+    if facts.get("path") is None:
+        return _of_checksum(run)
     path = Path(facts["path"])
     prepared = data.open_set(path) if path.exists() else data.resolve(facts["name"])
     if prepared.checksum != facts["checksum"]:
@@ -196,3 +203,26 @@ def data_of(run: Run) -> PreparedSet:
             "(its checksum differs); prepare it again with the options of then"
         )
     return prepared
+
+
+def _of_checksum(run: Run) -> PreparedSet:
+    """The same of a released model, whatever the set is called here."""
+    facts = run.config["data"]
+    for one in data.prepared():
+        if one.checksum == facts["checksum"]:
+            return one
+    raise UserError(
+        f"{run.path} was trained on {facts['name']}, and no prepared set has its checksum; "
+        f"prepare it: {how_to_prepare(facts)}"
+    )
+
+
+def how_to_prepare(facts: Mapping[str, Any]) -> str:
+    """The command for the set that a released model was trained on, as far as it is known."""
+    asked, shape = facts.get("asked") or {}, facts.get("shape") or {}
+    words = ["idvae data prepare", facts["source"] or facts["name"]]
+    words += [f"--size {shape['size']}"] if shape.get("size") else []
+    words += [f"--n {asked['n']}"] if asked.get("n") else []
+    words += [f"--seed {asked['seed']}"] if asked.get("seed") else []
+    words += [f"--crop {asked['crop']}"] if asked.get("crop") else []
+    return " ".join([*words, "--source …"] if facts["source"] == "folder" else words)
