@@ -391,6 +391,13 @@ def test_the_card_says_what_was_found(model, trained):
         assert words not in text
 
 
+def test_the_example_of_a_card_runs(model):
+    found = {}
+    exec((model / "README.md").read_text().split("```python\n")[1].split("```")[0], found)
+    assert found["edited"].shape == found["again"].shape == (64, 16, 16, 1)
+    assert (found["edited"] != found["again"]).any()
+
+
 def test_the_options_of_a_card_train_it_again(model, trained):
     text = (model / "README.md").read_text()
     Path("o.yaml").write_text(text.split("```yaml\n")[1].split("```")[0])

@@ -125,11 +125,17 @@ def _use(call: str, model: Model) -> str:
         f'model = idvae.load("{call}")',
         f"images = model.sample(64)  # uint8 {(64, *_shape(model))}",
     ]
+    told = ""
+    if model.condition is not None:
+        told = ", y"
+        lines.append("y = model.draw_conditions(0, 64, seed=0)  # those of the images")
     if model.method.reconstructs:
-        told = "" if model.condition is None or model.tells_conditions else ", y"
         lines.append(f"again = model.reconstruct(images{told})")
     if model.method.reconstructs and model.condition is not None:
-        lines.append("edited = model.edit(images, y, changed)  # conditions, before and after")
+        lines.append(
+            f'changed = model.condition.changed(y, {{"{model.condition.names[0]}": True}})'
+        )
+        lines.append("edited = model.edit(images, y, changed)")
     return "\n".join([*lines, "```"])
 
 
@@ -152,7 +158,8 @@ def _facts(run: Run, model: Model, prepared: PreparedSet) -> str:
     rows = {
         "method": f"`{method.name}`: {method.source}",
         "data": f"{prepared.name}: {prepared.counts['train']:,} images to train on, "
-        f"{prepared.size} px, {prepared.channels} channels; `{how_to_prepare(made['data'])}`",
+        f"{prepared.size} px, {'grey' if prepared.channels == 1 else 'colour'}; "
+        f"`{how_to_prepare(made['data'])}`",
         "checksum of the data": f"`{prepared.checksum}`",
         "licence of the data": data.get(source).licence if source in data.names() else "not known",
         "training": training,
