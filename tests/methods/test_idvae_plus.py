@@ -85,9 +85,13 @@ class Oracle:
         loss = 0.0 if c.relativistic else -torch.log(sigmoid(real)).mean()
         for role, x, weight in fakes:
             loss = loss + weight * self.taken_for_fake(self.logit(x, 0, role), real).mean()
-        if c.mismatch:  # each image with the condition of the one before it
+        if c.mismatch:  # each image with the condition of the one before it, or its own, one turned
             n = len(self.x)
             others = torch.stack([self.y[i - 1] for i in range(n)])
+            for i in range(round(c.turned * n)):
+                others[i] = self.y[i]
+                k = int(self.noise["turns"][i] * self.y.shape[1])
+                others[i, k] = 1 - self.y[i, k]
             each = self.taken_for_fake(self.logit(self.x, 0, 0, others), real)
             wrong = [i for i in range(n) if not torch.equal(others[i], self.y[i])]
             loss = loss + c.mismatch * sum(each[i] for i in wrong) / len(wrong)
@@ -124,6 +128,13 @@ class Oracle:
         return c.omega * gan + c.lambda_ * similarity + c.gamma * pixels
 
 
+def edited(oracle, noise):
+    """The codes z', of which a share are those of the images one place before."""
+    count = round(oracle.c.edits * len(noise["z"]))
+    codes = oracle.code(noise["eps"]).detach()
+    return torch.stack([codes[i - 1] if i < count else z for i, z in enumerate(noise["z"])])
+
+
 def expected_gradients(step, schedule):
     """Gradients of each update in turn, at the state of the parameters where it is made."""
     oracles, noise = [Oracle(seen.before, step) for seen in step.seen], step.noise
@@ -131,7 +142,8 @@ def expected_gradients(step, schedule):
         seen.group: oracle for seen, oracle in reversed(list(zip(step.seen, oracles, strict=True)))
     }
     first = oracles[0]
-    x_gen, code = first.net.dec(noise["z"], step.y), first.code(noise["eps"])
+    z_first, code = edited(first, noise), first.code(noise["eps"])
+    x_gen = first.net.dec(z_first, step.y)
     x_rec = first.net.dec(code, step.y)
     if schedule == "dis-first":
         code = at["enc"].code(noise["eps"])  # after line 9
@@ -140,7 +152,7 @@ def expected_gradients(step, schedule):
             again = i - len(step.method.groups)  # of the updates after the first
             if again >= 0:
                 code = oracle.code(noise["eps_dec"][again])
-            z = noise["z_dec"][again] if again >= 0 else noise["z"]
+            z = noise["z_dec"][again] if again >= 0 else z_first
             loss = oracle.l_dec(code, z, again + 2)
         elif seen.group == "joint":
             loss = oracle.l_dis(x_rec, x_gen) + oracle.l_enc()
@@ -169,9 +181,38 @@ def test_mismatched_pairs_are_one_more_kind_of_fakes(options):
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_idvae_plus_is_idvae_with_r1_and_without_reconstructions_as_fakes(schedule):
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_edits_are_images_of_other_codes_under_the_condition_of_the_batch(schedule, share):
+    options = WEIGHTS | {"edits": share, "r1": 0.8, "mismatch": 0.5, "dec_steps": 2}
+    step = run_step("idvae", *CONDITIONAL, schedule=schedule, **options)
+    for seen, expected in zip(step.seen, expected_gradients(step, schedule), strict=True):
+        assert_equal(seen, expected)
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_wrong_conditions_can_be_the_own_ones_with_one_attribute_turned(share):
+    options = WEIGHTS | {"turned": share, "r1": 0.8, "mismatch": 0.5}
+    step = run_step("idvae", *CONDITIONAL, schedule="joint", batch=7, **options)
+    assert len(step.noise["turns"].mul(3).long().unique()) > 1
+    for seen, expected in zip(step.seen, expected_gradients(step, "joint"), strict=True):
+        assert_equal(seen, expected)
+
+
+def test_turned_conditions_are_of_mismatched_pairs():
+    with pytest.raises(UserError, match="--turned is of the wrong conditions of --mismatch"):
+        run_step("idvae", *CONDITIONAL, turned=0.5)
+
+
+def test_edits_need_a_condition():
+    with pytest.raises(UserError, match="--edits needs a --condition"):
+        run_step("idvae", edits=0.5)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_idvae_plus_is_idvae_with_some_options_on(schedule):
     one = run_step("idvae-plus", schedule=schedule)
-    other = run_step("idvae", schedule=schedule, r1=0.1, rec_fakes=0.0)
+    on = {"alpha": 0.02, "beta": 0.005, "lambda_": 20.0, "gamma": 0.02, "deviation": True}
+    other = run_step("idvae", schedule=schedule, r1=0.1, rec_fakes=0.0, **on)
     for p, q in zip(one.method.parameters(), other.method.parameters(), strict=True):
         assert torch.equal(p, q)
     for seen, expected in zip(one.seen, expected_gradients(one, schedule), strict=True):

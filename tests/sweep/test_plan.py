@@ -4,6 +4,7 @@ import pytest
 
 from idvae.cli import main
 from idvae.errors import UserError
+from idvae.sweep.jobs import jobs
 from idvae.sweep.plan import Plan
 
 
@@ -29,9 +30,18 @@ def test_a_budget_is_a_number_however_it_is_written(tmp_path, written):
 
 
 def test_options_of_a_method_are_a_mapping(plan):
-    read = Plan.read(plan(methods={"vae": 3}))
     with pytest.raises(UserError, match="methods, vae: options are a mapping, not 3"):
-        read.options_of("vae")
+        Plan.read(plan(methods={"vae": 3}))
+
+
+def test_several_runs_of_a_method_have_names_of_their_own(plan, tmp_path):
+    own = {"vae": None, "sharp": {"method": "vae", "beta": 0.3}}
+    read = Plan.read(plan(methods=own))
+    assert [read.method_of(name) for name in own] == ["vae", "vae"]
+    runs = {job.path.name: job for job in jobs(read, tmp_path)}
+    assert [runs[f"{name}-seed0"].method for name in own] == ["vae", "vae"]
+    betas = [runs[f"{name}-seed0"].settings.method_config.beta for name in own]
+    assert betas[0] != betas[1] == 0.3
 
 
 @pytest.mark.parametrize(
@@ -54,6 +64,8 @@ def test_options_of_a_method_are_a_mapping(plan):
         ({"options": {"stepz": 3}}, "stepz"),
         ({"methods": {"vae": {"gamma": 3}}}, "gamma"),
         ({"methods": {"vae": 3}}, "options are a mapping"),
+        ({"methods": {"sharp": {"method": "vea"}}}, "did you mean vae"),
+        ({"methods": {"sharp": {"beta": 1}}}, "sharp"),
         ({"config": "nowhere.yaml"}, "nowhere.yaml"),
         ({"budget": 7e9}, "methods, vae: budget and steps say the same in two ways"),
         ({"budget": 7e9, "options": {}, "methods": {"vae": {"steps": 3}}}, "budget and steps"),

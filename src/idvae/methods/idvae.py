@@ -17,7 +17,7 @@ from idvae.errors import UserError
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks, statistics_of
 from idvae.networks.augment import UNIFORMS, augment, kinds_of
-from idvae.options import Count, Weight
+from idvae.options import Count, Share, Weight
 
 
 @dataclass
@@ -45,6 +45,10 @@ class IDVAEConfig:
         augment: how images are altered before the discriminator answers for them: a list of
             colour, translation, cutout.
         dec_steps: updates of the decoder in a step, each after the first with fresh codes.
+        edits: share of x' whose code is that of another image, from q(z|x), instead of p(z)'s:
+            an image under the condition of another must look like one that has it.
+        turned: share of the wrong conditions of `mismatch` that are the image's own with one
+            attribute turned, which is harder to tell, instead of another image's.
     """
 
     alpha: Weight = 1.0
@@ -61,6 +65,8 @@ class IDVAEConfig:
     deviation: bool = False
     augment: str | None = None
     dec_steps: Count = 1
+    edits: Share = 0.0
+    turned: Share = 0.0
 
 
 @dataclass
@@ -76,16 +82,30 @@ class IDVAERConfig(IDVAEConfig):
 
 @dataclass
 class IDVAEPlusConfig(IDVAEConfig):
-    """IDVAE with parts that are younger than its paper: on are those that helped in first trials.
+    """IDVAE with parts that are younger than its paper: on are those that helped on garments.
 
     Attributes:
+        alpha: α, weight of L_recons (a sum over pixels). One update of θ_shared has both losses,
+            and at 1 the sum over pixels would leave nothing of the discriminator's.
+        beta: β, weight of L_prior (a sum over z): a quarter of α, for sharper reconstructions.
+        lambda_: λ, weight of L_recons^dis (a mean over features) in the decoder's loss [13].
+        gamma: γ, weight of L_recons (a sum over pixels) in the decoder's loss (section 5.1).
+        schedule: order of the updates (section 3.4): the discriminator's loss first, the
+            encoder's first, or both losses in one update of θ_shared, θ_dis and θ_enc.
         r1: γ of R1, γ/2·‖∇D(x)‖² (a sum over pixels) in the discriminator's loss.
         rec_fakes: weight of reconstructions as fakes, in [9] and in [12]; 0 leaves them out of
             both.
+        deviation: whether θ_dis also reads how much the features vary over the batch.
     """
 
+    alpha: Weight = 0.02
+    beta: Weight = 0.005
+    lambda_: Weight = 20.0
+    gamma: Weight = 0.02
+    schedule: Literal["dis-first", "enc-first", "joint"] = "joint"
     r1: Weight = 0.1
     rec_fakes: Weight = 0.0
+    deviation: bool = True
 
 
 class IDVAE(Method):
@@ -107,15 +127,20 @@ class IDVAE(Method):
         super().__init__(nets, config)
         if config.mismatch and not nets.shape.condition:
             raise UserError("--mismatch needs a --condition that can be a wrong one")
+        if config.edits and not nets.shape.condition:
+            raise UserError("--edits needs a --condition, which is what they edit")
+        if config.turned and not config.mismatch:
+            raise UserError("--turned is of the wrong conditions of --mismatch, which is 0")
         if config.augment is not None and nets.shape.is_points:
             raise UserError("--augment is for images, and these are points; leave it out")
         self.augmentations = () if config.augment is None else kinds_of(config.augment)
         self.dec_steps = config.dec_steps
         # The terms that are there, for good: a scheduled weight becomes a tensor, and a step must
         # not look at its number.
-        weights = ("mismatch", "gamma", "r1", "r2", "rec_fakes")
+        weights = ("mismatch", "gamma", "r1", "r2", "rec_fakes", "edits", "turned")
         self.terms = frozenset(name for name in weights if getattr(config, name))
         self.views: Iterator = repeat((None, None, None))  # how x, x' and x̃ are shown to θ_dis
+        self.turns: Tensor | None = None  # which attribute of each image is turned
         self.shared = nets.trunk()
         self.enc = nets.gaussian_head()
         self.dis = nets.logit_head(config.deviation)
@@ -134,7 +159,7 @@ class IDVAE(Method):
 
         `eps_dec` and `z_dec`, shape (dec_steps − 1, n, Z), are for the decoder's updates after
         the first; `views`, shape (1 + dec_steps, 3, n, UNIFORMS), say how x, x' and x̃ are altered
-        in L_dis and in each L_dec.
+        in L_dis and in each L_dec; `turns`, shape (n, 1), which attribute is turned.
         """
         noise, more = super().draw_noise(n, generator), self.dec_steps - 1
         if more:
@@ -142,6 +167,8 @@ class IDVAE(Method):
             noise["z_dec"] = self.draw_prior(more * n, generator).unflatten(0, (more, n))
         if self.augmentations:
             noise["views"] = torch.rand(2 + more, 3, n, UNIFORMS, generator=generator)
+        if "turned" in self.terms:
+            noise["turns"] = torch.rand(n, 1, generator=generator)
         return noise
 
     def step(
@@ -152,10 +179,20 @@ class IDVAE(Method):
             x = x.detach().requires_grad_()  # R1 differentiates by it
         if "views" in more:
             self.views = iter(more["views"])  # L_dis, which always comes before L_dec, is the first
+        self.turns = more.get("turns")
+        if "edits" in self.terms:
+            z = self.with_edits(x, y, eps, z)
         steps = {"dis-first": self._dis_first, "enc-first": self._enc_first, "joint": self._joint}
         steps[self.config.schedule](x, y, eps, z, update)
         if self.dec_steps > 1:
             self._line_11_again(x, y, more["eps_dec"], more["z_dec"], update)
+
+    def with_edits(self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor) -> Tensor:
+        """The codes z', the first of them those of the images one place before."""
+        with no_grad():
+            mu, logvar = self.enc(self.shared(x, y))
+        codes, count = mu + (0.5 * logvar).exp() * eps, round(self.config.edits * len(z))
+        return torch.cat([codes.roll(1, 0)[:count], z[count:]])
 
     def _dis_first(
         self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor, update: Update
@@ -222,12 +259,21 @@ class IDVAE(Method):
         compare = losses.relativistic_dis if self.config.relativistic else losses.dis
         loss = compare(*logits, weight_rec=self.config.rec_fakes)
         if "mismatch" in self.terms and y is not None:
-            wrong = y.roll(1, 0)
+            wrong = self.wrong_condition(y)
             logit, is_wrong = self.dis(self.shown(x, wrong, of_x)), (wrong != y).any(1)
             if self.config.relativistic:
                 logit = logit - logits[0]  # (x, y') is one more fake, paired with (x, y)
             loss = loss + self.config.mismatch * losses.mismatch(logit, is_wrong)
         return self.penalised(loss, logits, x, fakes)
+
+    def wrong_condition(self, y: Tensor) -> Tensor:
+        """Those of the images one place before; of the first ones their own but for one number."""
+        wrong = y.roll(1, 0)
+        if self.turns is None:
+            return wrong
+        at, count = (self.turns * y.shape[1]).long(), round(self.config.turned * len(y))
+        turned = y.scatter(1, at, y.amin() + y.amax() - y.gather(1, at))  # -1 and 1, or 0 and 1
+        return torch.cat([turned[:count], wrong[count:]])
 
     def penalised(
         self, loss: Tensor, logits: list[Tensor], x: Tensor, fakes: list[Tensor]

@@ -143,20 +143,22 @@ def jobs(plan: Plan, out: Path) -> list[Job]:
 
 
 def options_of(
-    plan: Plan, method: str, prepared: PreparedSet, tried: Mapping[str, Any] | None = None
+    plan: Plan, name: str, prepared: PreparedSet, tried: Mapping[str, Any] | None = None
 ) -> Settings:
     """All options of a method's runs on a set, with the first seed.
 
     Args:
         plan: which says them.
-        method, prepared: whose.
+        name: the method's in the plan.
+        prepared: what is trained on.
         tried: options on top.
 
     Raises:
         UserError: an unknown option, or a value of a wrong type or out of range.
     """
+    method = plan.method_of(name)
     recipes = [] if plan.config else start.recipes_of(method, prepared)
-    asked = {**plan.options_of(method, tried), "seed": plan.seeds[0]}
+    asked = {**plan.options_of(name, tried), "seed": plan.seeds[0]}
     return settings.from_mapping(method, asked, recipes)
 
 

@@ -1,6 +1,7 @@
 """Methods × data × seeds in one YAML file.
 
-    methods: [idvae, vae]          or a mapping, method → options of its own
+    methods: [idvae, vae]          or a mapping, method → options of its own; one of several runs
+                                   of a method has a name of its own and says `method: idvae`
     data: [digits]
     seeds: [0, 1, 2]
     config: fair                   a recipe or a YAML file for every run; else the data's recipes
@@ -31,7 +32,8 @@ class Plan:
     """What a YAML file of a sweep holds.
 
     Attributes:
-        methods: names, or a mapping of names to options of that method alone.
+        methods: names, or a mapping of names to options of that method alone. A name that is no
+            method's has its `method` among them.
         data: names of prepared sets, or of sources that can be prepared unasked.
         seeds: one run each.
         config: a recipe's name or a YAML file that every run starts from; without it, the
@@ -90,8 +92,18 @@ class Plan:
             if not Within(above=0).holds(plan.budget):
                 raise UserError(f"{path}: the budget {plan.budget} is out of range; it is above 0")
         for name in plan.methods:
-            methods.check(name)
+            methods.check(plan.method_of(name))
         return plan
+
+    def method_of(self, name: str) -> str:
+        """The method that a name of `methods` stands for."""
+        return str(self._own(name).get("method", name))
+
+    def _own(self, name: str) -> dict[str, Any]:
+        own = self.methods.get(name) or {} if isinstance(self.methods, dict) else {}
+        if not isinstance(own, dict):
+            raise UserError(f"methods, {name}: options are a mapping, not {reprlib.repr(own)}")
+        return own
 
     def options_of(self, method: str, tried: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Those of every run, under those of the method alone, under those tried on top.
@@ -99,9 +111,7 @@ class Plan:
         Raises:
             UserError: options of the method are no mapping, or steps are asked for beside a budget.
         """
-        own = self.methods.get(method) or {} if isinstance(self.methods, dict) else {}
-        if not isinstance(own, dict):
-            raise UserError(f"methods, {method}: options are a mapping, not {reprlib.repr(own)}")
+        own = {key: value for key, value in self._own(method).items() if key != "method"}
         base = settings.read_config(self.config) if self.config else {}
         asked = {**self.options, **own, **(tried or {})}
         if self.budget is not None and "steps" in asked:

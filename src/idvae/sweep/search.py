@@ -75,8 +75,8 @@ class Search:
         trials = fitted(own["trials"], int, "trials")
         if trials < 1:
             raise UserError(f"{path}: trials {trials} is out of range; it is at least 1")
-        spaces = {method: Space.of(method, has) for method, has in plan.methods.items()}
-        plan.methods = {method: space.fixed for method, space in spaces.items()}
+        spaces = {m: Space.of(plan.method_of(m), has) for m, has in plan.methods.items()}
+        plan.methods = {m: space.fixed for m, space in spaces.items()}
         expert, metric = _objective(own.get("objective") or {}, path)
         plan.evaluate = _scoring(plan.evaluate or {}, expert, metric, path)
         seed = checked_seed(own.get("search_seed", 0), f"{path}: the search_seed")

@@ -259,13 +259,16 @@ def recipe_names() -> list[str]:
     )
 
 
-def recipes_for(method: str, source: str, kind: str) -> list[str]:
+def recipes_for(method: str, source: str, kind: str, size: int | None = None) -> list[str]:
     """The recipes that a method starts from on a data set; a later one wins over an earlier.
 
-    Those of the kind of data, of the set, of the method's family on the kind, and on the set.
+    Those of the kind of data, of the set, of the method's family on the kind, on the kind at this
+    size (pixels a side: some weights are of sums over them), on the set, and on the set so.
     """
     family = methods.get(method).family
-    wanted = (kind, source, f"{kind}-{family}", f"{source}-{family}")
+    wanted = [kind, source]
+    for what in (kind, source):
+        wanted += [f"{what}-{family}", f"{what}-{size}-{family}"]
     return [name for name in wanted if name in recipe_names()]
 
 

@@ -65,7 +65,7 @@ def open_data(name: str | os.PathLike[str]) -> PreparedSet:
 
 def recipes_of(method: str, prepared: PreparedSet) -> list[str]:
     """The built-in recipes for a method on a set; later ones win."""
-    return settings.recipes_for(method, prepared.meta["source"], prepared.kind)
+    return settings.recipes_for(method, prepared.meta["source"], prepared.kind, prepared.size)
 
 
 def start(
