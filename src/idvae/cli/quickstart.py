@@ -1,4 +1,4 @@
-"""`make quickstart`: cartoon faces, IDVAE on a CPU, and three pictures to look at.
+"""`make quickstart`: cartoon faces, IDVAE+ on a CPU, and three pictures to look at.
 
 It calls the commands that a user would type, and prints them.
 """
@@ -17,10 +17,10 @@ DATA = "quickstart-faces"  # a name of its own: it meets no set of the user's
 def commands(out: Path) -> list[list[str]]:
     """The commands, in order; `out` holds the run and the pictures."""
     run = str(out / "run")
-    flags = ["--width", "16", "--steps", "1500"]
+    flags = ["--width", "16", "--steps", "6000"]
     return [
         ["data", "prepare", "avatars", "--size", "32", "--n", "10000", "--name", DATA],
-        ["train", "idvae", "--data", DATA, "--out", run, *flags, "--grid-every", "500"],
+        ["train", "idvae-plus", "--data", DATA, "--out", run, *flags, "--grid-every", "2000"],
         ["sample", run, "-n", "64", "--out", str(out / "samples.png")],
         ["reconstruct", run, "-n", "32", "--out", str(out / "reconstructions.png")],
         ["interpolate", run, "-n", "16", "--out", str(out / "interpolations.png")],
@@ -46,11 +46,11 @@ def main(argv: Sequence[str]) -> int:
         f"""
 Done in {time.monotonic() - began:.0f} s. Look at these:
   {out}/samples.png          faces that no one drew: decoded random codes. Hair, glasses, clothes
-  {" " * len(str(out))}                      should be clear; 1,500 steps leave some edges soft.
+  {" " * len(str(out))}                      should be clear; 6,000 steps leave some edges soft.
   {out}/reconstructions.png  odd rows: faces that were not trained on; below each, Dec(Enc(x)).
   {out}/interpolations.png   each row walks from one face (left) to another (right).
-  {out}/run/curves.png       losses: recons falls; Dis(x), Dis(x'), Dis(x̃) stay off 0 and 1.
-Next: idvae train idvae --data fashion-mnist, or idvae --help."""
+  {out}/run/curves.png       losses: recons falls; Dis(x) and Dis(x') stay off 0 and 1.
+Next: idvae train idvae-plus --data fashion-mnist, or idvae --help."""
     )
     return 0
 
