@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from torch import Generator, Tensor, no_grad
 
 from idvae import losses
-from idvae.methods.method import Method, Update
+from idvae.methods.adversarial import Adversarial, AdversarialConfig
+from idvae.methods.method import Update
 from idvae.networks import Networks, statistics_of
 from idvae.options import Weight
 
 
 @dataclass
-class AlphaGANConfig:
-    """Weight of α-GAN's reconstruction.
+class AlphaGANConfig(AdversarialConfig):
+    """Weight of α-GAN's reconstruction, and how its discriminator of images is held back.
 
     Attributes:
         lambda_: λ, weight of |x − Dec(Enc(x))| (a mean over pixels) in the losses of encoder and
@@ -29,7 +30,7 @@ class AlphaGANConfig:
     lambda_dec: Weight | None = None
 
 
-class AlphaGAN(Method):
+class AlphaGAN(Adversarial):
     """η: trunk and code head, θ: decoder, φ: a trunk of its own and a logit head, ω: critic."""
 
     name = "alpha-gan"
@@ -41,7 +42,8 @@ class AlphaGAN(Method):
     equations = {
         "enc": "lambda |x - Dec(Enc(x))| + R(C(Enc(x)))   with R = -log D + log(1 - D)",
         "dec": "lambda |x - Dec(Enc(x))| + R(Dis(Dec(Enc(x)))) + R(Dis(Dec(z')))",
-        "dis": "-[log Dis(x) + log(1 - Dis(Dec(z'))) + log(1 - Dis(Dec(Enc(x))))]",
+        "dis": "-[log Dis(x) + log(1 - Dis(Dec(z'))) + log(1 - Dis(Dec(Enc(x))))]"
+        " (+ r1/2 |grad D|^2 at x + r2/2 |grad D|^2 at both fakes)",
         "critic": "-[log C(z') + log(1 - C(Enc(x)))]",
     }
 
@@ -62,11 +64,21 @@ class AlphaGAN(Method):
         self.repeats = {"enc": 2, "dec": 2}
 
     def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
-        """z' ~ p(z), shape (n, Z); the encoder is deterministic."""
-        return {"z": self.draw_prior(n, generator)}
+        """z' ~ p(z), shape (n, Z); the encoder is deterministic. `views`, if images are altered."""
+        views = self.draw_views(2 * self.repeats["dec"] + 3, n, generator)
+        return {"z": self.draw_prior(n, generator)} | views
 
-    def step(self, x: Tensor, y: Tensor | None, update: Update, *, z: Tensor) -> None:
+    def step(
+        self,
+        x: Tensor,
+        y: Tensor | None,
+        update: Update,
+        *,
+        z: Tensor,
+        views: Tensor | None = None,
+    ) -> None:
         """Enc twice, Dec twice, Dis, C: each loss at the networks as the last update left them."""
+        self.show_by(views)
         for i in range(self.repeats["enc"]):
             with statistics_of(*(("real", "posterior") if i == 0 else ())):
                 loss = self.loss_enc(x, y)
@@ -100,13 +112,15 @@ class AlphaGAN(Method):
 
     def loss_dis(self, x: Tensor, y: Tensor | None, x_rec: Tensor, x_gen: Tensor) -> Tensor:
         """x̃ and x' are data here; each batch is normalised on its own."""
+        x, x_gen, x_rec = images = self.differentiable(x, x_gen, x_rec)
         with statistics_of("real"):
             logit_x = self.logit(x, y)
-        return losses.dis(logit_x, self.logit(x_gen, y), self.logit(x_rec, y))
+        logits = logit_x, self.logit(x_gen, y), self.logit(x_rec, y)
+        return self.penalised(losses.dis(*logits), logits, images)
 
     def logit(self, x: Tensor, y: Tensor | None) -> Tensor:
         """The discriminator's logit of images (B, C, H, W), shape (B,)."""
-        return self.dis(self.dis_trunk(x, y))
+        return self.dis(self.dis_trunk(self.seen(x), y))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.code(self.trunk(x, y))

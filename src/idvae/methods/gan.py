@@ -11,14 +11,15 @@ from torch import Generator, Tensor
 
 from idvae import losses
 from idvae.errors import UserError
-from idvae.methods.method import Method, Update
+from idvae.methods.adversarial import Adversarial, AdversarialConfig
+from idvae.methods.method import Update
 from idvae.networks import Networks, statistics_of
 from idvae.options import Share
 
 
 @dataclass
-class GANConfig:
-    """What else the discriminator of a conditional GAN takes for a fake.
+class GANConfig(AdversarialConfig):
+    """How GAN's discriminator is held back, what it is shown, and what else it takes for a fake.
 
     Attributes:
         mismatch_share: the share of its loss of fakes that goes to real images with the condition
@@ -28,7 +29,7 @@ class GANConfig:
     mismatch_share: Share = 0.0
 
 
-class GAN(Method):
+class GAN(Adversarial):
     """θ_d: trunk and logit head, θ_g: decoder. It cannot encode."""
 
     name = "gan"
@@ -41,7 +42,8 @@ class GAN(Method):
     Config = GANConfig
     equations = {
         "dis": "-[log Dis(x) + log(1 - Dis(Dec(z')))]   [1]"
-        " (with s: 1 - s of the latter, s of log(1 - Dis(x, y')))",
+        " (with s: 1 - s of the latter, s of log(1 - Dis(x, y')))"
+        " (+ r1/2 |grad D(x)|^2 + r2/2 |grad D(Dec(z'))|^2)",
         "dec": "-log Dis(Dec(z'))   [section 3: stronger gradients than log(1 - Dis)]",
     }
     reconstructs = False
@@ -57,11 +59,21 @@ class GAN(Method):
         self.groups = {"dis": ("trunk", "dis"), "dec": ("dec",)}
 
     def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
-        """z' ~ p(z), shape (n, Z)."""
-        return {"z": self.draw_prior(n, generator)}
+        """z' ~ p(z), shape (n, Z); `views`, where images are altered."""
+        views = self.draw_views(3 + self.mismatch, n, generator)
+        return {"z": self.draw_prior(n, generator)} | views
 
-    def step(self, x: Tensor, y: Tensor | None, update: Update, *, z: Tensor) -> None:
+    def step(
+        self,
+        x: Tensor,
+        y: Tensor | None,
+        update: Update,
+        *,
+        z: Tensor,
+        views: Tensor | None = None,
+    ) -> None:
         """Algorithm 1 with k = 1, for z' = `z`; x' serves both updates."""
+        self.show_by(views)
         with statistics_of("prior"):
             x_gen = self.dec(z, y)
         update("dis", self.loss_dis(x, y, x_gen.detach()))
@@ -69,20 +81,23 @@ class GAN(Method):
 
     def loss_dis(self, x: Tensor, y: Tensor | None, x_gen: Tensor) -> Tensor:
         """−V [1]; x' is data here, and each batch is normalised on its own, as DCGAN's are."""
+        x, x_gen = self.differentiable(x, x_gen)
         with statistics_of("real"):
             logit_x = self.logit(x, y)
         logit_gen = self.logit(x_gen, y)
         self.log(dis_x=logit_x.sigmoid().mean(), dis_gen=logit_gen.sigmoid().mean())
         if not self.mismatch or y is None:
-            return losses.real_fake(logit_x, logit_gen)
-        wrong, share = y.roll(1, 0), self.config.mismatch_share
-        mismatch = losses.mismatch(self.logit(x, wrong), (wrong != y).any(1))
-        fake = -losses.mean_log_one_minus_dis(logit_gen)
-        return -losses.mean_log_dis(logit_x) + (1 - share) * fake + share * mismatch
+            loss = losses.real_fake(logit_x, logit_gen)
+        else:
+            wrong, share = y.roll(1, 0), self.config.mismatch_share
+            mismatch = losses.mismatch(self.logit(x, wrong), (wrong != y).any(1))
+            fake = -losses.mean_log_one_minus_dis(logit_gen)
+            loss = -losses.mean_log_dis(logit_x) + (1 - share) * fake + share * mismatch
+        return self.penalised(loss, (logit_x, logit_gen), (x, x_gen))
 
     def logit(self, x: Tensor, y: Tensor | None) -> Tensor:
         """The discriminator's logit of images (B, C, H, W), shape (B,)."""
-        return self.dis(self.trunk(x, y))
+        return self.dis(self.trunk(self.seen(x), y))
 
     def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
         # Training shows the decoder codes of the prior only: there are no other statistics.

@@ -14,9 +14,10 @@ from torch import Generator, Tensor, no_grad
 
 from idvae import losses
 from idvae.errors import UserError
-from idvae.methods.method import Method, Update
+from idvae.methods.adversarial import Adversarial
+from idvae.methods.method import Update
 from idvae.networks import Networks, statistics_of
-from idvae.networks.augment import UNIFORMS, augment, kinds_of
+from idvae.networks.augment import UNIFORMS, augment
 from idvae.options import Count, Share, Weight
 
 
@@ -108,7 +109,7 @@ class IDVAEPlusConfig(IDVAEConfig):
     deviation: bool = True
 
 
-class IDVAE(Method):
+class IDVAE(Adversarial):
     """θ_shared: trunk, θ_enc: Gaussian head, θ_dis: logit head, θ_dec: decoder (Figure 2)."""
 
     name = "idvae"
@@ -131,14 +132,9 @@ class IDVAE(Method):
             raise UserError("--edits needs a --condition, which is what they edit")
         if config.turned and not config.mismatch:
             raise UserError("--turned is of the wrong conditions of --mismatch, which is 0")
-        if config.augment is not None and nets.shape.is_points:
-            raise UserError("--augment is for images, and these are points; leave it out")
-        self.augmentations = () if config.augment is None else kinds_of(config.augment)
         self.dec_steps = config.dec_steps
-        # The terms that are there, for good: a scheduled weight becomes a tensor, and a step must
-        # not look at its number.
-        weights = ("mismatch", "gamma", "r1", "r2", "rec_fakes", "edits", "turned")
-        self.terms = frozenset(name for name in weights if getattr(config, name))
+        weights = ("mismatch", "gamma", "rec_fakes", "edits", "turned")
+        self.terms |= {name for name in weights if getattr(config, name)}
         self.views: Iterator = repeat((None, None, None))  # how x, x' and x̃ are shown to θ_dis
         self.turns: Tensor | None = None  # which attribute of each image is turned
         self.shared = nets.trunk()
@@ -175,8 +171,7 @@ class IDVAE(Method):
         self, x: Tensor, y: Tensor | None, update: Update, *, eps: Tensor, z: Tensor, **more: Tensor
     ) -> None:
         """Lines 4 to 11 of Algorithm 1, for z' = `z` and z = μ + σ·`eps`."""
-        if "r1" in self.terms:
-            x = x.detach().requires_grad_()  # R1 differentiates by it
+        (x,) = self.differentiable(x)
         if "views" in more:
             self.views = iter(more["views"])  # L_dis, which always comes before L_dec, is the first
         self.turns = more.get("turns")
@@ -264,7 +259,7 @@ class IDVAE(Method):
             if self.config.relativistic:
                 logit = logit - logits[0]  # (x, y') is one more fake, paired with (x, y)
             loss = loss + self.config.mismatch * losses.mismatch(logit, is_wrong)
-        return self.penalised(loss, logits, x, fakes)
+        return self.penalised(loss, logits, [x, *fakes], self.config.rec_fakes)
 
     def wrong_condition(self, y: Tensor) -> Tensor:
         """Those of the images one place before; of the first ones their own but for one number."""
@@ -274,22 +269,6 @@ class IDVAE(Method):
         at, count = (self.turns * y.shape[1]).long(), round(self.config.turned * len(y))
         turned = y.scatter(1, at, y.amin() + y.amax() - y.gather(1, at))  # -1 and 1, or 0 and 1
         return torch.cat([turned[:count], wrong[count:]])
-
-    def penalised(
-        self, loss: Tensor, logits: list[Tensor], x: Tensor, fakes: list[Tensor]
-    ) -> Tensor:
-        """A loss with R1 at x and R2 at the fakes added, from the logits of x and of each."""
-        if "r1" in self.terms:
-            r1 = losses.gradient_penalty(logits[0], x)
-            self.log(r1=r1)
-            loss = loss + self.config.r1 * r1
-        if "r2" in self.terms:
-            r2, *of_rec = map(losses.gradient_penalty, logits[1:], fakes)
-            for penalty in of_rec:
-                r2 = r2 + self.config.rec_fakes * penalty
-            self.log(r2=r2)
-            loss = loss + self.config.r2 * r2
-        return loss
 
     def loss_enc(self, x: Tensor, q: tuple[Tensor, Tensor], x_rec: Tensor) -> Tensor:
         """L_enc [8]."""

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from torch import Generator, Tensor
 
 from idvae import losses
-from idvae.methods.method import Method, Update
+from idvae.methods.adversarial import Adversarial, AdversarialConfig
+from idvae.methods.method import Update
 from idvae.networks import Networks, statistics_of
 from idvae.options import Weight
 
 
 @dataclass
-class MRGANConfig:
-    """Weights of MR-GAN's two regularizers.
+class MRGANConfig(AdversarialConfig):
+    """Weights of MR-GAN's two regularizers, and how its discriminator is held back.
 
     Attributes:
         lambda1: λ1, weight of the mean squared error of x̃ in the losses of encoder and decoder.
@@ -28,7 +29,7 @@ class MRGANConfig:
     lambda2: Weight = 0.4
 
 
-class MRGAN(Method):
+class MRGAN(Adversarial):
     """G: decoder, D: a trunk of its own and a logit head, E: trunk and code head."""
 
     name = "mr-gan"
@@ -36,7 +37,8 @@ class MRGAN(Method):
     source = "Che, Li, Jacob, Bengio and Li, Mode Regularized Generative Adversarial Networks"
     Config = MRGANConfig
     equations = {
-        "dis": "-[log Dis(x) + log(1 - Dis(Dec(z')))]",
+        "dis": "-[log Dis(x) + log(1 - Dis(Dec(z')))]"
+        " (+ r1/2 |grad D(x)|^2 + r2/2 |grad D(Dec(z'))|^2)",
         "dec": "-log Dis(Dec(z')) + lambda1 |x - Dec(Enc(x))|^2 - lambda2 log Dis(Dec(Enc(x)))"
         "   [1, its last sign turned]",
         "enc": "lambda1 |x - Dec(Enc(x))|^2 - lambda2 log Dis(Dec(Enc(x)))   [2, likewise]",
@@ -52,11 +54,20 @@ class MRGAN(Method):
         self.groups = {"dis": ("dis_trunk", "dis"), "dec": ("dec",), "enc": ("trunk", "code")}
 
     def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
-        """z' ~ p(z), shape (n, Z); the encoder is deterministic."""
-        return {"z": self.draw_prior(n, generator)}
+        """z' ~ p(z), shape (n, Z); the encoder is deterministic. `views`, if images are altered."""
+        return {"z": self.draw_prior(n, generator)} | self.draw_views(4, n, generator)
 
-    def step(self, x: Tensor, y: Tensor | None, update: Update, *, z: Tensor) -> None:
+    def step(
+        self,
+        x: Tensor,
+        y: Tensor | None,
+        update: Update,
+        *,
+        z: Tensor,
+        views: Tensor | None = None,
+    ) -> None:
         """D, then G and E, whose gradients are of one forward pass."""
+        self.show_by(views)
         with statistics_of("prior"):
             x_gen = self.dec(z, y)
         update("dis", self.loss_dis(x, y, x_gen.detach()))
@@ -67,9 +78,11 @@ class MRGAN(Method):
 
     def loss_dis(self, x: Tensor, y: Tensor | None, x_gen: Tensor) -> Tensor:
         """The GAN's own: x' is a fake, x̃ is not shown; each batch is normalised on its own."""
+        x, x_gen = self.differentiable(x, x_gen)
         with statistics_of("real"):
             logit_x = self.logit(x, y)
-        return losses.real_fake(logit_x, self.logit(x_gen, y))
+        logits = logit_x, self.logit(x_gen, y)
+        return self.penalised(losses.real_fake(*logits), logits, (x, x_gen))
 
     def regularizer(self, x: Tensor, y: Tensor | None) -> Tensor:
         """λ1 d(x, x̃) − λ2 log D(x̃), d the mean squared error: what [1] and [2] have in common."""
@@ -82,7 +95,7 @@ class MRGAN(Method):
 
     def logit(self, x: Tensor, y: Tensor | None) -> Tensor:
         """The discriminator's logit of images (B, C, H, W), shape (B,)."""
-        return self.dis(self.dis_trunk(x, y))
+        return self.dis(self.dis_trunk(self.seen(x), y))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.code(self.trunk(x, y))

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from torch import Generator, Tensor, no_grad
 
 from idvae import losses
-from idvae.methods.method import Method, Update
+from idvae.methods.adversarial import Adversarial, AdversarialConfig
+from idvae.methods.method import Update
 from idvae.networks import Networks, statistics_of
 from idvae.options import Weight
 
 
 @dataclass
-class R3GANConfig:
-    """How far R3GAN's discriminator is held back.
+class R3GANConfig(AdversarialConfig):
+    """How far R3GAN's discriminator is held back, and what it is shown.
 
     Attributes:
         r1: γ of R1, γ/2·‖∇D(x)‖² (a sum over pixels) at images.
@@ -28,7 +29,7 @@ class R3GANConfig:
     r2: Weight = 0.1
 
 
-class R3GAN(Method):
+class R3GAN(Adversarial):
     """θ_d: trunk and logit head, θ_g: decoder. It cannot encode."""
 
     name = "r3gan"
@@ -51,17 +52,27 @@ class R3GAN(Method):
         self.dis = nets.logit_head()
         self.dec = nets.decoder()
         self.groups = {"dis": ("trunk", "dis"), "dec": ("dec",)}
-        # For good: a scheduled weight becomes a tensor, and a step must not look at its number.
-        self.terms = frozenset(name for name in ("r1", "r2") if getattr(config, name))
 
     def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
-        """Codes of the prior, (n, Z): `z` for the discriminator's update, `z_dec` for the other."""
-        return {"z": self.draw_prior(n, generator), "z_dec": self.draw_prior(n, generator)}
+        """Codes of the prior, (n, Z): `z` for the discriminator's update, `z_dec` for the other.
+
+        `views`, where images are altered.
+        """
+        codes = {"z": self.draw_prior(n, generator), "z_dec": self.draw_prior(n, generator)}
+        return codes | self.draw_views(4, n, generator)
 
     def step(
-        self, x: Tensor, y: Tensor | None, update: Update, *, z: Tensor, z_dec: Tensor
+        self,
+        x: Tensor,
+        y: Tensor | None,
+        update: Update,
+        *,
+        z: Tensor,
+        z_dec: Tensor,
+        views: Tensor | None = None,
     ) -> None:
         """One update of D against the images of `z`, then one of the decoder for `z_dec`."""
+        self.show_by(views)
         with no_grad(), statistics_of("prior"):
             x_gen = self.dec(z, y)
         update("dis", self.loss_dis(x, y, x_gen))
@@ -72,22 +83,17 @@ class R3GAN(Method):
 
     def loss_dis(self, x: Tensor, y: Tensor | None, x_gen: Tensor) -> Tensor:
         """[2] and [3]: the i-th image against the i-th fake, both of them data; R1 and R2."""
-        x, x_gen = x.detach().requires_grad_(), x_gen.requires_grad_()  # what [3] differentiates by
+        x, x_gen = self.differentiable(x, x_gen)  # what [3] differentiates by
         with statistics_of("real"):
             logit_x = self.logit(x, y)
         logit_gen = self.logit(x_gen, y)
         self.log(margin=(logit_x - logit_gen).mean())
         loss = losses.relativistic_dis(logit_x, logit_gen)
-        for name, logit, images in (("r1", logit_x, x), ("r2", logit_gen, x_gen)):
-            if name in self.terms:
-                penalty = losses.gradient_penalty(logit, images)
-                self.log(**{name: penalty})
-                loss = loss + getattr(self.config, name) * penalty
-        return loss
+        return self.penalised(loss, (logit_x, logit_gen), (x, x_gen))
 
     def logit(self, x: Tensor, y: Tensor | None) -> Tensor:
         """D of images (B, C, H, W), shape (B,)."""
-        return self.dis(self.trunk(x, y))
+        return self.dis(self.trunk(self.seen(x), y))
 
     def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:
         # Training shows the decoder codes of the prior only: there are no other statistics.

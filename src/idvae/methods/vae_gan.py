@@ -7,17 +7,18 @@ metric". Numbers in brackets are its equations.
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from idvae import losses
-from idvae.methods.method import Method, Update
+from idvae.methods.adversarial import Adversarial, AdversarialConfig
+from idvae.methods.method import Update
 from idvae.networks import Networks, statistics_of
 from idvae.options import Weight
 
 
 @dataclass
-class VAEGANConfig:
-    """Weights of VAE-GAN's losses, and when an update is left out.
+class VAEGANConfig(AdversarialConfig):
+    """Weights of VAE-GAN's losses, how its discriminator is held back, and who rests.
 
     Attributes:
         beta: weight of L_prior (a sum over z) beside L_llike (a sum over features) in the
@@ -36,7 +37,7 @@ class VAEGANConfig:
     margin: Weight = 0.35
 
 
-class VAEGAN(Method):
+class VAEGAN(Adversarial):
     """Enc: trunk and Gaussian head, Dec: decoder, Dis: a trunk of its own and a logit head."""
 
     name = "vae-gan"
@@ -46,7 +47,8 @@ class VAEGAN(Method):
     equations = {
         "enc": "beta L_prior + L_llike   [4, 6, 7]",
         "dec": "gamma L_llike - log Dis(Dec(z')) - log Dis(Dec(Enc(x)))   [9, 10, non-saturating]",
-        "dis": "-[log Dis(x) + log(1 - Dis(Dec(z'))) + log(1 - Dis(Dec(Enc(x))))]   [10]",
+        "dis": "-[log Dis(x) + log(1 - Dis(Dec(z'))) + log(1 - Dis(Dec(Enc(x))))]   [10]"
+        " (+ r1/2 |grad D|^2 at x + r2/2 |grad D|^2 at both fakes)",
     }
 
     def __init__(self, nets: Networks, config: VAEGANConfig) -> None:
@@ -59,19 +61,35 @@ class VAEGAN(Method):
         self.groups = {"enc": ("trunk", "enc"), "dec": ("dec",), "dis": ("dis_trunk", "dis")}
         self.data_dependent = config.equilibrium is not None
 
-    def step(self, x: Tensor, y: Tensor | None, update: Update, *, eps: Tensor, z: Tensor) -> None:
+    def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
+        """`eps` and z' ~ p(z), each (n, Z); `views`, where images are altered."""
+        return super().draw_noise(n, generator) | self.draw_views(3, n, generator)
+
+    def step(
+        self,
+        x: Tensor,
+        y: Tensor | None,
+        update: Update,
+        *,
+        eps: Tensor,
+        z: Tensor,
+        views: Tensor | None = None,
+    ) -> None:
         """Algorithm 1, for z' = `z` and z = μ + σ·`eps`.
 
         All three gradients are of one forward pass, and only then anything moves.
         """
+        self.show_by(views)
+        (x,) = self.differentiable(x)  # fakes have a gradient anyway
         with statistics_of("real", "posterior"):
             mu, logvar = self.enc(self.trunk(x, y))
             x_rec = self.dec(mu + (0.5 * logvar).exp() * eps, y)
             h = self.dis_trunk(x, y)
         with statistics_of("prior"):
             x_gen = self.dec(z, y)
-        h_gen, h_rec = self.dis_trunk(x_gen, y), self.dis_trunk(x_rec, y)
-        logits = self.dis(h), self.dis(h_gen), self.dis(h_rec)
+        h_gen, h_rec = self.dis_trunk(self.seen(x_gen), y), self.dis_trunk(x_rec, y)
+        judged = self.judged(x, y, h), h_gen, self.judged(x_rec, y, h_rec)
+        logits = [self.dis(features) for features in judged]
         prior, llike = losses.prior(mu, logvar), losses.recons_dis(h.detach(), h_rec)  # [4], [7]
         gan = losses.gan(*logits[1:])
         self.log(prior=prior, llike=llike, gan=gan)
@@ -80,8 +98,12 @@ class VAEGAN(Method):
         if move_dec:
             found["dec"] = self.config.gamma * llike + gan
         if move_dis:
-            found["dis"] = losses.dis(*logits)
+            found["dis"] = self.penalised(losses.dis(*logits), logits, (x, x_gen, x_rec))
         update.together(found)
+
+    def judged(self, x: Tensor, y: Tensor | None, h: Tensor) -> Tensor:
+        """Dis_l of what Dis answers for: of x altered, or h = Dis_l(x) itself, as [7] has it."""
+        return self.dis_trunk(self.seen(x), y) if self.augmentations else h
 
     def moves(self, logit_x: Tensor, logit_gen: Tensor, logit_rec: Tensor) -> tuple[bool, bool]:
         """Whether the decoder, and whether the discriminator, is moved in this step."""
