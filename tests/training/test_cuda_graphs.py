@@ -33,6 +33,12 @@ HELD = [
 ]  # fmt: skip
 
 
+SPECTRAL = [
+    pytest.param(name, {"spectral": True}, id=f"{name}-spectral")
+    for name in ("idvae-plus", "alpha-gan", "r3gan")
+]
+
+
 class Tape(TorchDispatchMode):
     """Repeats every operation of a step on the addresses that it had, without Python's choices.
 
@@ -97,7 +103,7 @@ def train(name, digits, out, **options):
     return run.metrics(), checkpoints.load(run.path / "checkpoints", name)
 
 
-@pytest.mark.parametrize(("name", "options"), [*variants(), *CONDITIONAL, PARTS, *HELD])
+@pytest.mark.parametrize(("name", "options"), [*variants(), *CONDITIONAL, PARTS, *HELD, *SPECTRAL])
 @pytest.mark.parametrize("precision", ["32", "bf16"])
 def test_a_replayed_step_is_the_step(name, options, precision, digits, tmp_path, monkeypatch):
     trained = []
@@ -166,7 +172,7 @@ def test_a_recording_needs_a_gpu(digits, tmp_path):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-@pytest.mark.parametrize(("name", "options"), [*variants(), PARTS, *HELD])
+@pytest.mark.parametrize(("name", "options"), [*variants(), PARTS, *HELD, *SPECTRAL])
 def test_a_cuda_graph_trains_as_the_loop_does(name, options, digits, tmp_path):
     options = {**options, "device": "cuda"}
     rows, _ = train(name, digits, tmp_path / "eager", **options)

@@ -52,7 +52,7 @@ class AlphaGAN(Adversarial):
         self.trunk = nets.trunk()
         self.code = nets.code_head()
         self.dec = nets.decoder()
-        self.dis_trunk = nets.trunk()
+        self.dis_trunk = nets.trunk(judges=True)
         self.dis = nets.logit_head()
         self.critic = nets.code_critic()
         self.groups = {

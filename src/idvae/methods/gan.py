@@ -53,7 +53,7 @@ class GAN(Adversarial):
         if config.mismatch_share and not nets.shape.condition:
             raise UserError("--mismatch-share needs a --condition that can be a wrong one")
         self.mismatch = config.mismatch_share > 0  # a scheduled number becomes a tensor
-        self.trunk = nets.trunk()
+        self.trunk = nets.trunk(judges=True)
         self.dis = nets.logit_head()
         self.dec = nets.decoder()
         self.groups = {"dis": ("trunk", "dis"), "dec": ("dec",)}

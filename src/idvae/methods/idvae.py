@@ -137,7 +137,7 @@ class IDVAE(Adversarial):
         self.terms |= {name for name in weights if getattr(config, name)}
         self.views: Iterator = repeat((None, None, None))  # how x, x' and x̃ are shown to θ_dis
         self.turns: Tensor | None = None  # which attribute of each image is turned
-        self.shared = nets.trunk()
+        self.shared = nets.trunk(judges=True)
         self.enc = nets.gaussian_head()
         self.dis = nets.logit_head(config.deviation)
         self.dec = nets.decoder()

@@ -43,9 +43,9 @@ class MDGAN(Method):
         super().__init__(nets, config)
         self.trunk = nets.trunk()
         self.code = nets.code_head()
-        self.dis1_trunk = nets.trunk()
+        self.dis1_trunk = nets.trunk(judges=True)
         self.dis1 = nets.logit_head()
-        self.dis2_body = nets.trunk()  # it never sees a real image
+        self.dis2_body = nets.trunk(judges=True)  # it never sees a real image
         self.dis2 = nets.logit_head()
         self.dec = nets.decoder()
         self.groups = {

@@ -49,7 +49,7 @@ class MRGAN(Adversarial):
         self.trunk = nets.trunk()
         self.code = nets.code_head()
         self.dec = nets.decoder()
-        self.dis_trunk = nets.trunk()
+        self.dis_trunk = nets.trunk(judges=True)
         self.dis = nets.logit_head()
         self.groups = {"dis": ("dis_trunk", "dis"), "dec": ("dec",), "enc": ("trunk", "code")}
 

@@ -48,7 +48,7 @@ class R3GAN(Adversarial):
 
     def __init__(self, nets: Networks, config: R3GANConfig) -> None:
         super().__init__(nets, config)
-        self.trunk = nets.trunk()
+        self.trunk = nets.trunk(judges=True)
         self.dis = nets.logit_head()
         self.dec = nets.decoder()
         self.groups = {"dis": ("trunk", "dis"), "dec": ("dec",)}

@@ -45,7 +45,7 @@ class RFGAN(Method):
 
     def __init__(self, nets: Networks, config: RFGANConfig) -> None:
         super().__init__(nets, config)
-        self.trunk = nets.trunk()
+        self.trunk = nets.trunk(judges=True)
         self.dis = nets.logit_head(trunks=2)
         self.dec = nets.decoder()
         self.features = nets.trunk()

@@ -56,7 +56,7 @@ class VAEGAN(Adversarial):
         self.trunk = nets.trunk()
         self.enc = nets.gaussian_head()
         self.dec = nets.decoder()
-        self.dis_trunk = nets.trunk()
+        self.dis_trunk = nets.trunk(judges=True)
         self.dis = nets.logit_head()
         self.groups = {"enc": ("trunk", "enc"), "dec": ("dec",), "dis": ("dis_trunk", "dis")}
         self.data_dependent = config.equilibrium is not None

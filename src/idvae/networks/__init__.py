@@ -22,6 +22,7 @@ from idvae.networks.heads import (
 )
 from idvae.networks.norm import BatchNorm, normalise_across, statistics_of
 from idvae.networks.preset import Preset
+from idvae.networks.spectral import Network, normalise
 from idvae.options import check_ranges
 
 __all__ = [
@@ -70,7 +71,7 @@ def resolved(config: NetworkConfig, shape: DataShape) -> NetworkConfig:
         raise UserError(f"--preset {name} does not fit {kind}; choose {' or '.join(fitting)}")
     width = chosen.default_width if config.width is None else config.width
     z_dim = chosen.default_z_dim if config.z_dim is None else config.z_dim
-    found = NetworkConfig(name, width, z_dim)
+    found = replace(config, preset=name, width=width, z_dim=z_dim)
     check_ranges(found)
     return found
 
@@ -100,9 +101,19 @@ class Networks:
         self.preset = make(shape, self.width, self.z_dim)
         self.untold = make(replace(shape, condition=0), self.width, self.z_dim)
 
-    def trunk(self, told: bool = True) -> nn.Module:
-        """(x, y) → features Dis_l(x), shape (B, features); of x alone where it is not told y."""
-        return (self.preset if told else self.untold).trunk()
+    def trunk(self, told: bool = True, judges: bool = False) -> nn.Module:
+        """(x, y) → features Dis_l(x), shape (B, features).
+
+        Args:
+            told: whether it is told y; else the features are of x alone.
+            judges: whether a discriminator reads them.
+        """
+        made = (self.preset if told else self.untold).trunk()
+        return self._judge(made) if judges else made
+
+    def _judge(self, network: Network) -> Network:
+        """A network of a discriminator or a critic, as the options have it."""
+        return normalise(network) if self.config.spectral else network
 
     def decoder(self) -> nn.Module:
         """(z, y) → x (B, C, H, W) in [−1, 1], or points (B, C) without a bound."""
@@ -129,21 +140,21 @@ class Networks:
 
         Features of several trunks are read side by side.
         """
-        return LogitHead(trunks * self.preset.features, deviation)
+        return self._judge(LogitHead(trunks * self.preset.features, deviation))
 
     def code_critic(self, codes: int = 1) -> CodeCritic:
         """z → a logit: is this a code of the prior? Or of several codes side by side."""
-        return CodeCritic(codes * self.z_dim, self.preset.critic_width)
+        return self._judge(CodeCritic(codes * self.z_dim, self.preset.critic_width))
 
     def pair_critic(self) -> PairCritic:
         """(x, z, y) → a logit: is this pair of data and code the encoder's or the decoder's?"""
         features = self.preset.features
         # 2,048 are ALI's own at 64 px; a quarter of `paper`'s features there makes 471 M weights.
         width = min(max(64, features // 4), 2048)
-        return PairCritic(self.trunk(), features, self.z_dim, width)
+        return self._judge(PairCritic(self.trunk(), features, self.z_dim, width))
 
     def twin_critic(self) -> TwinCritic:
         """(x, x̃, y) → a logit: is the second of the two the first itself?"""
         both = replace(self.shape, channels=2 * self.shape.channels)
         trunk = type(self.preset)(both, self.width, self.z_dim).trunk()
-        return TwinCritic(trunk, self.preset.features)
+        return self._judge(TwinCritic(trunk, self.preset.features))

@@ -45,8 +45,11 @@ class NetworkConfig:
             (mlp).
         z_dim: dimensions of the latent code z; by default 64 (small, residual), 128 (paper) or 4
             (mlp).
+        spectral: divide each layer of a discriminator or a critic by its largest singular value
+            (spectral normalisation, Miyato et al.); IDVAE's encoder, which is one, too.
     """
 
     preset: str | None = None
     width: Width | None = None
     z_dim: Width | None = None
+    spectral: bool = False

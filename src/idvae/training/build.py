@@ -9,7 +9,7 @@ from idvae.data.conditions import Condition
 from idvae.data.prepared import PreparedSet
 from idvae.errors import UserError
 from idvae.methods.method import Method
-from idvae.networks import DataShape, Networks, normalise_across
+from idvae.networks import DataShape, Networks, normalise_across, spectral
 from idvae.seeds import checked_seed
 from idvae.training import batches
 from idvae.training.distributed import Processes, all_reduce
@@ -55,6 +55,11 @@ def placed_method(
     config = settings.train
     planned = planned_method(settings, shape)
     config.check(tuple(planned.groups))
+    if settings.networks.spectral and not spectral.normalised(planned):
+        raise UserError(
+            f"--spectral is for discriminators and critics, and {planned.title} has none; "
+            "leave it out"
+        )
     check_training(planned, config, processes.device)
     method = build_method(settings, shape, config.seed)
     method.to(processes.device, dtype, memory_format=torch.channels_last)

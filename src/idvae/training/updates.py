@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from idvae.methods.method import Method
+from idvae.networks import spectral
 from idvae.training import optimizers, schedules
 from idvae.training.distributed import Processes, all_reduce
 from idvae.training.metrics import Means
@@ -24,6 +25,7 @@ class Updates:
     Attributes:
         parameters: of each group.
         optimizers: of each group.
+        normalised: layers of each group whose largest singular value is followed.
     """
 
     def __init__(
@@ -34,6 +36,10 @@ class Updates:
         self.weights = schedules.Weights(method, config.schedules, processes.device, dtype)
         self.parameters = {group: method.group_parameters(group) for group in method.groups}
         self.optimizers = {group: self._optimizer(group) for group in method.groups}
+        self.normalised = {
+            group: [n for name in names for n in spectral.normalised(getattr(method, name))]
+            for group, names in method.groups.items()
+        }
 
     def _optimizer(self, group: str) -> torch.optim.Optimizer:
         config = self.config
@@ -82,6 +88,7 @@ class Updates:
             nn.utils.clip_grad_norm_(parameters, self.config.clip)
         self.optimizers[group].step()
         self.optimizers[group].zero_grad()
+        spectral.follow(self.normalised[group])
 
     def set_numbers(self, step: int) -> None:
         """Rates, β2 and weights of the losses as they are scheduled for a step, from 0."""
