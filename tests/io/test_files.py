@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from idvae.errors import UserError
 from idvae.io import files
@@ -41,6 +43,16 @@ def test_files_are_readable_as_the_umask_says(tmp_path):
     finally:
         os.umask(old)
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o644
+
+
+def test_files_of_a_folder_are_too_whoever_made_them(tmp_path):
+    old = os.umask(0o027)
+    try:
+        with atomic_folder(tmp_path / "run") as folder:
+            save_file({"w": torch.zeros(2)}, folder / "w.safetensors")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "run" / "w.safetensors").stat().st_mode & 0o777 == 0o640
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path):

@@ -74,6 +74,7 @@ def atomic_folder(
                 _flush_folder(inside)
             elif inside.is_file():
                 _flush(inside)
+                inside.chmod(0o666 & ~_umask())  # safetensors makes files as mkstemp does
         temporary.chmod(0o777 & ~_umask())
         _flush_folder(temporary)
         if overwrite and place.exists():
