@@ -20,6 +20,7 @@ WEIGHTS = {"alpha": 1.3, "beta": 0.7, "omega": 0.9, "lambda_": 4.0}
 ALL = {
     "r1": 0.8, "r2": 0.6, "relativistic": True, "rec_fakes": 0.4, "deviation": True,
     "augment": "colour,translation,cutout", "dec_steps": 3, "gamma": 0.3,
+    "absolute": 0.2,
 }  # fmt: skip
 ANYWHERE = {
     "r1": {"r1": 0.8},
@@ -35,6 +36,7 @@ ANYWHERE = {
     "deviation": {"deviation": True},
     "deviation-r1-r2": {"deviation": True, "r1": 0.8, "r2": 0.6},
     "dec-steps": {"dec_steps": 3},
+    "absolute": {"absolute": 0.2},
     "all-but-augment": ALL | {"augment": None},
 }  # fmt: skip
 ON_IMAGES = {
@@ -125,7 +127,8 @@ class Oracle:
         target = self.net.shared(self.x, self.y).detach()  # what encodes sees images unaltered
         similarity = ((target - self.net.shared(x_rec, self.y)) ** 2).sum() / (2 * target.numel())
         pixels = ((self.x - x_rec) ** 2).sum() / (2 * len(self.x))
-        return c.omega * gan + c.lambda_ * similarity + c.gamma * pixels
+        apart = (self.x - x_rec).abs().sum() / self.x.numel()
+        return c.omega * gan + c.lambda_ * similarity + c.gamma * pixels + c.absolute * apart
 
 
 def edited(oracle, noise):
@@ -268,7 +271,8 @@ def test_a_step_looks_at_no_weight_that_is_scheduled(schedule):
     method = cls(Networks(DataShape(16, 3, 4), NetworkConfig(width=4, z_dim=5)), config)
     noise = method.draw_noise(8, torch.Generator())
     method.to("meta").train()
-    for name in ("alpha", "beta", "omega", "lambda_", "gamma", "mismatch", "r1", "r2", "rec_fakes"):
+    weights = ("alpha", "beta", "omega", "lambda_", "gamma", "absolute", "mismatch")
+    for name in (*weights, "r1", "r2", "rec_fakes"):
         setattr(method.config, name, torch.tensor(0.5, device="meta"))
     x, y = torch.empty(8, 3, 16, 16, device="meta"), torch.empty(8, 4, device="meta")
     method.step(x, y, Backward(method), **{n: t.to("meta") for n, t in noise.items()})

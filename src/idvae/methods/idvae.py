@@ -50,6 +50,8 @@ class IDVAEConfig:
             an image under the condition of another must look like one that has it.
         turned: share of the wrong conditions of `mismatch` that are the image's own with one
             attribute turned, which is harder to tell, instead of another image's.
+        absolute: weight of |x − x̃| (a mean over pixels) in the decoder's loss: where an image is
+            flat a reconstruction is to be flat too.
     """
 
     alpha: Weight = 1.0
@@ -68,6 +70,7 @@ class IDVAEConfig:
     dec_steps: Count = 1
     edits: Share = 0.0
     turned: Share = 0.0
+    absolute: Weight = 0.0
 
 
 @dataclass
@@ -133,7 +136,7 @@ class IDVAE(Adversarial):
         if config.turned and not config.mismatch:
             raise UserError("--turned is of the wrong conditions of --mismatch, which is 0")
         self.dec_steps = config.dec_steps
-        weights = ("mismatch", "gamma", "rec_fakes", "edits", "turned")
+        weights = ("mismatch", "gamma", "rec_fakes", "edits", "turned", "absolute")
         self.terms |= {name for name in weights if getattr(config, name)}
         self.views: Iterator = repeat((None, None, None))  # how x, x' and x̃ are shown to θ_dis
         self.turns: Tensor | None = None  # which attribute of each image is turned
@@ -285,6 +288,8 @@ class IDVAE(Adversarial):
         loss = losses.dec(gan, recons_dis, self.config.omega, self.config.lambda_)
         if "gamma" in self.terms:
             loss = loss + self.config.gamma * losses.recons(x, x_rec)
+        if "absolute" in self.terms:
+            loss = loss + self.config.absolute * losses.absolute(x, x_rec)
         self.log(gan=gan, recons_dis=recons_dis)
         return loss
 

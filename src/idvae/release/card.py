@@ -194,7 +194,8 @@ def _scores(scores: Scores) -> list[str]:
     facts, reference = scores.facts, scores.facts["reference"]
     repeats = max(len(v.values) for values in scores.row.values() for v in values.values())
     sets = "one sample set" if repeats == 1 else f"{repeats} sample sets, mean ± deviation"
-    told = f"n = {facts['n']:,} images a sample set, {sets}; against {reference['n'] or 0:,} real images"
+    told = f"n = {facts['n']:,} images a sample set, {sets}; "
+    told += f"against {reference['n'] or 0:,} real images"
     if "split" in reference:
         told += f" of the {reference['split']} split"
     if scores.true_data:
