@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import idvae
 from idvae import data
@@ -38,3 +39,16 @@ def test_decoded_and_encoded_rows_are_too(model, n):
     np.testing.assert_array_equal(model.sample(n), decoded[:n])
     encoded = model.encode(decoded, y)
     np.testing.assert_array_equal(model.encode(decoded[:n], first), encoded[:n])
+
+
+def test_features_are_what_the_head_makes_codes_of(model):
+    images = model.sample(BLOCK + 3)
+    y = model.draw_conditions(0, len(images), 0)
+    features = model.features(images, y)
+    assert features.dtype == np.float32
+    with torch.no_grad():
+        mean, _ = model.method.enc(torch.from_numpy(features))
+    np.testing.assert_allclose(mean.numpy(), model.encode(images, y), rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(
+        model.features(images[:2], None if y is None else y[:2]), features[:2]
+    )

@@ -107,14 +107,28 @@ class Model:
             UserError: images of another size, number of channels or type; a method without an
                 encoder; conditions that are missing or not wanted.
         """
-        self._check(images)
-        y = self._told(images, y)
-        y = self._check_condition(y, len(images))
-        if not self.method.reconstructs:
-            raise UserError(f"{self.method.title} has no encoder; it only samples")
+        y = self._to_encode(images, y)
         return self._in_blocks(
             images, y, lambda x, y: self.method.encode(self._input(x), y).cpu().float()
         )
+
+    def features(self, images: np.ndarray, y: np.ndarray | None = None) -> np.ndarray | None:
+        """What the head of the encoder reads, the features of its trunk, float32 (N, F).
+
+        Args:
+            images, y: as `encode` takes them.
+
+        Returns:
+            None where the encoder of the method has no trunk of its own.
+
+        Raises:
+            UserError: as `encode`.
+        """
+        y = self._to_encode(images, y)
+        trunk = getattr(self.method, self.method.reads, None)
+        if trunk is None:
+            return None
+        return self._in_blocks(images, y, lambda x, y: trunk(self._input(x), y).cpu().float())
 
     def decode(
         self, z: np.ndarray, posterior: bool = False, y: np.ndarray | None = None
@@ -255,6 +269,15 @@ class Model:
     def _input(self, rows: Tensor) -> Tensor:
         rows = rows.to(self.device)
         return (rows if self.is_points else to_float(rows)).to(self.dtype)
+
+    def _to_encode(self, images: np.ndarray, y: np.ndarray | None) -> np.ndarray | None:
+        """Refuse what cannot be encoded; else the conditions that the encoder is given."""
+        self._check(images)
+        y = self._told(images, y)
+        y = self._check_condition(y, len(images))
+        if not self.method.reconstructs:
+            raise UserError(f"{self.method.title} has no encoder; it only samples")
+        return y
 
     def _told(self, images: np.ndarray, y: np.ndarray | None) -> np.ndarray | None:
         return self.attributes(images) if y is None and self.tells_conditions else y

@@ -91,6 +91,21 @@ def test_shapes(name, shape):
         assert method.encode(x).shape == (3, 6)
 
 
+@pytest.mark.parametrize("name", [n for n in methods.names() if methods.get(n).reconstructs])
+def test_the_trunk_that_a_method_names_is_what_its_encoder_reads(name):
+    """A code is a function of these features alone: others in their place give another image's."""
+    cls, shape = methods.get(name), DataShape(16, 1, condition=3)
+    method = cls(Networks(shape, NetworkConfig(width=4, z_dim=6)), cls.Config()).eval()
+    trunk, y, seen = getattr(method, cls.reads), torch.eye(3), []
+    x, other = torch.rand(2, *shape.batch(3)) * 2 - 1
+    with torch.no_grad():
+        expected, features = method.encode(other, y), trunk(other, y)
+        assert features.ndim == 2
+        trunk.register_forward_hook(lambda *given: seen.append(given) or features)
+        assert torch.equal(method.encode(x, y), expected)
+    assert len(seen) == 1
+
+
 @pytest.mark.parametrize("name", methods.names())
 def test_weights_are_those_of_the_seed(name):
     cls = methods.get(name)

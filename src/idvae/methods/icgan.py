@@ -35,6 +35,7 @@ class IcGAN(Method):
         "enc_z": "|z' - E_z(G(z', y))|^2",
         "enc_y": "|y - E_y(x)|^2   (with a condition)",
     }
+    reads = "z_trunk"
     averaged = ("z_trunk", "z_code")
     frozen = {"dec": "dec"}
     first_phase = "gan --condition … --mismatch-share 0.5"

@@ -126,6 +126,7 @@ class IDVAE(Adversarial):
         "joint": "L_dis + L_enc   [9, 8]",
         "dec": "omega L_GAN + lambda L_recons^dis (+ gamma L_recons)   [13, 12, 11]",
     }
+    reads = "shared"
 
     def __init__(self, nets: Networks, config: IDVAEConfig) -> None:
         super().__init__(nets, config)

@@ -43,6 +43,7 @@ class Method(nn.Module):
         equations: what `idvae methods` prints, loss name → formula.
         prior: p(z), a name in `priors.PRIORS`: "normal", "sphere" or "uniform".
         reconstructs: whether it encodes.
+        reads: the network whose features the head of the encoder reads, its trunk.
         averaged: networks whose averaged weights sampling and encoding use, where averages are
             asked for (--ema).
         frozen: network → the network of another run whose weights it has and keeps; that run is
@@ -70,6 +71,7 @@ class Method(nn.Module):
     repeats: Mapping[str, int]
     prior: ClassVar[str] = "normal"
     reconstructs: ClassVar[bool] = True
+    reads: ClassVar[str] = "trunk"
     averaged: ClassVar[tuple[str, ...]] = ("dec",)
     frozen: ClassVar[Mapping[str, str]] = {}
     first_phase: ClassVar[str] = ""
