@@ -3,7 +3,7 @@ import pytest
 
 from idvae.errors import UserError
 from idvae.evaluate.metrics import neighbours
-from idvae.evaluate.metrics.neighbours import Balls, neighbourhoods
+from idvae.evaluate.metrics.neighbours import Balls, nearest, neighbourhoods
 
 
 def brute_force(real, fake, k):
@@ -61,3 +61,19 @@ def test_mistakes_are_told():
         Balls(np.zeros((5, 2)))
     with pytest.raises(UserError, match="one width"):
         neighbourhoods(np.zeros((9, 2)), np.zeros((9, 3)))
+
+
+def test_the_nearest_is_that_of_brute_force(monkeypatch):
+    monkeypatch.setattr(neighbours, "BLOCK", 17)
+    rng = np.random.default_rng(0)
+    points, among = rng.standard_normal((90, 5)) + 40, rng.standard_normal((61, 5)) + 40
+    among[7] = points[3]
+    expected = np.square(points[:, None] - among[None]).sum(-1).argmin(1)
+    np.testing.assert_array_equal(nearest(points, among), expected)
+    assert nearest(points, among)[3] == 7
+
+
+@pytest.mark.parametrize("among", [np.zeros((0, 5)), np.zeros((3, 4))])
+def test_there_has_to_be_something_near(among):
+    with pytest.raises(UserError, match="neighbours need features of one width"):
+        nearest(np.zeros((2, 5)), among)

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: where samples lie among the real, by neighbours."""
+"""What neighbours tell: precision, recall, density and coverage of samples, and who is nearest."""
 
 from __future__ import annotations
 
@@ -84,6 +84,24 @@ def neighbourhoods(
         density=float(in_real.sum()) / (real.k * m),
         coverage=float(covered.double().mean()),
     )
+
+
+def nearest(points: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """The nearest of other points to each point, by the Euclidean distance.
+
+    Args:
+        points, among: float, shapes (N, d) and (M, d), M at least 1.
+
+    Returns:
+        numbers of rows of `among`, int64, shape (N,); of several that are as near, one.
+
+    Raises:
+        UserError: widths that differ, or none to be near to.
+    """
+    if not len(among) or np.shape(points)[1] != np.shape(among)[1]:
+        raise UserError("neighbours need features of one width, and at least one to be near to")
+    parts = [block.argmin(1) for _, block in _blocks(_exact(points), _exact(among))]
+    return torch.cat(parts).numpy() if parts else np.zeros(0, np.int64)
 
 
 def _exact(points: np.ndarray) -> Tensor:
