@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FOLDER = Kind(
     "a comparison",
     "table.md",
-    ("table.*", "agreement.md", "figure3.png", "figure3.svg", "table2.png"),
+    ("table.*", "agreement.md", "probe.csv", "figure3.png", "figure3.svg", "table2.png"),
 )
 
 
@@ -36,7 +36,7 @@ def run(argv: Sequence[str]) -> None:
         _compare_modes(points, out, options.against)
         return
 
-    from idvae.report import reconstruction, rows, table, training
+    from idvae.report import probe, reconstruction, rows, table, training
 
     ignore = [name.strip() for name in options.ignore.split(",") if name.strip()]
     entries = [_entry(place) for place in options.scores]
@@ -46,12 +46,17 @@ def run(argv: Sequence[str]) -> None:
     parts = [table.markdown(made), *(f"{line}\n" for line in training.remarks(grouped))]
     words = table.agreement_words(grouped, made)
     measures = reconstruction.markdown(grouped)
+    # What other data hold to be known says nothing of these.
+    probed, unprobed = probe.probed_rows([] if "data" in ignore else grouped)
     with out.folder() as folder:
         if measures:
             figures = [folder / f"figure3.{ending}" for ending in ("png", "svg")]
             shown = reconstruction.save_figure(figures, grouped)
             parts += [measures, "![Reconstruction error](figure3.png)\n"] if shown else [measures]
         parts.append(table.significance_words(grouped, made, against))
+        if probed:
+            parts.append(probe.markdown(probed, unprobed))
+            (folder / "probe.csv").write_text(probe.as_csv(probed), encoding="utf-8")
         parts += _table2(folder / "table2.png", grouped, options.device)
         text = "\n".join(parts)
         (folder / "table.md").write_text(text, encoding="utf-8")

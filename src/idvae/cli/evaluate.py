@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idvae import pretrained
+from idvae.cli import probe
 from idvae.cli.parser import Parser, add_count, add_seed
 from idvae.errors import UserError
 from idvae.io.destination import Destination
@@ -26,6 +27,11 @@ def run(argv: Sequence[str]) -> None:
     """Score, print, and write scores.json."""
     options = parser().parse_args(argv)
     options.images = str(pretrained.find(options.images))
+    if options.probe:
+        probe.run(options, parser(), _own_place(options.images), _inputs(options, [], {}))
+        return
+    if options.probe_n is not None:
+        raise UserError("--probe-n is of --probe; add it")
     experts, metrics = _listed(options.experts), _listed(options.metrics)
     value_range, weights = _range(options.range), _weights(options.weights)
     out = _out(options)
@@ -130,10 +136,20 @@ def parser() -> Parser:
     parser.add_argument(
         "--perceptual", action="store_true", help="also reconstructions as the experts see them"
     )
+    parser.add_argument(
+        "--probe",
+        action="store_true",
+        help="instead of scoring images, measure whether the code of a run knows the classes or "
+        "attributes of its data: probe.json",
+    )
+    parser.add_argument(
+        "--probe-n", type=int, help="most training images that --probe learns from; 10,000"
+    )
     parser.add_argument("--step", type=int, help="which checkpoint of a run; the newest if none")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N or mps")
     parser.add_argument(
-        "--out", help="scores.json, or scores-SPLIT.json, in the run, or here, if not given"
+        "--out",
+        help="scores.json, scores-SPLIT.json or probe.json, in the run, or here, if not given",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace --out if it is there")
     return parser
@@ -174,9 +190,13 @@ def _out(options: Namespace) -> Path:
         return Path(options.out)
     from idvae.evaluate.scores import file_name
 
-    images = Path(options.images)
-    own = _is_run(options.images) and not (images / WEIGHTS).exists()  # a released model stays
-    return (images if own else Path()) / file_name(options.split)
+    return _own_place(options.images) / file_name(options.split)
+
+
+def _own_place(images: str) -> Path:
+    """Where what is found goes without --out: into the run, or here."""
+    own = _is_run(images) and not (Path(images) / WEIGHTS).exists()  # a released model stays
+    return Path(images) if own else Path()
 
 
 def _inputs(

@@ -236,6 +236,7 @@ FOLDER = Kind(
         "modes.json",
         "scores.json",
         *(f"scores-{split}.json" for split in SPLITS),
+        "probe.json",
         "conditions.json",
         "conditions.md",
     ),
