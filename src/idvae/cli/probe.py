@@ -161,8 +161,7 @@ def _values(
         found = probe(by_split(), targets, report)
         if not found.converged:
             print(
-                f"idvae: warning: the linear probe of {known}, {name}, stopped before its minimum "
-                f"(largest entry of the gradient: {found.gradient:.1e})",
+                f"idvae: warning: the linear probe of {known}, {name}, stopped before its minimum",
                 file=sys.stderr,
             )
         return found

@@ -21,14 +21,14 @@ from torch import Tensor
 from idvae.data.prepared import SPLITS
 from idvae.errors import UserError
 from idvae.evaluate.cache import key
-from idvae.evaluate.metrics.logistic import SMALL, fit
+from idvae.evaluate.metrics.logistic import Regression
 from idvae.evaluate.metrics.neighbours import nearest
 from idvae.evaluate.reconstruct import TEST_N, fixed_indices
 from idvae.io.files import atomic_file
 from idvae.io.places import cache_folder
 
 TRAIN_N = 10_000
-PENALTIES = (0.1, 0.01, 1e-3, 1e-4, 1e-5)  # from the strongest on
+PENALTIES = (0.1, 0.01, 1e-3, 1e-4)  # from the strongest on
 PARTS = 1 + len(PENALTIES)  # of the work on one kind of features
 
 BySplit = Mapping[str, np.ndarray]  # rows of each split
@@ -43,20 +43,15 @@ class Known:
             mean over attributes.
         linear: share that the linear probe is right about; of attributes the mean over them.
         penalty: of the linear probe, the one that is right most often about the validation rows.
-        gradient: the largest entry of its gradient where its fit stopped.
+        converged: whether its fit came to the minimum.
         dimensions: of the features.
     """
 
     nearest: float
     linear: float
     penalty: float
-    gradient: float
+    converged: bool
     dimensions: int
-
-    @property
-    def converged(self) -> bool:
-        """Whether that fit came to its minimum."""
-        return self.gradient <= SMALL
 
 
 def rows_of(prepared: Any, n: int = TRAIN_N) -> dict[str, np.ndarray]:
@@ -114,11 +109,11 @@ def probe(
     neighbours = targets["train"][nearest(x["test"], x["train"])]
     done(1)
     scaled, t = _scaled(x), {s: torch.from_numpy(targets[s]) for s in SPLITS}
-    count = _count(targets)
+    regression = Regression(scaled["train"], t["train"], _count(targets))
     best: tuple[float, float, Any] | None = None
     fitted = None
     for penalty in PENALTIES:
-        fitted = fit(scaled["train"], t["train"], count, penalty, fitted)
+        fitted = regression.fit(penalty, fitted)
         right = _right(
             _answers(fitted.logits(scaled["validation"]), t["validation"]), t["validation"]
         )
@@ -131,7 +126,7 @@ def probe(
         nearest=_right(torch.from_numpy(neighbours), t["test"]),
         linear=_right(_answers(fitted.logits(scaled["test"]), t["test"]), t["test"]),
         penalty=penalty,
-        gradient=fitted.gradient,
+        converged=fitted.converged,
         dimensions=x["train"].shape[1],
     )
 

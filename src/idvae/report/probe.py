@@ -37,7 +37,7 @@ class Probed:
         facts: what has to be the same where probes are compared: data, n, penalties.
         about: method, step, seed of the training, and what the encoder was told.
         values: "classes" or "attributes" → majority, a share in [0, 1]; code, trunk and pixels →
-            nearest, linear, penalty, gradient, dimensions, as of `evaluate.probe.Known`.
+            nearest, linear, penalty, converged, dimensions, as of `evaluate.probe.Known`.
     """
 
     facts: dict[str, Any]
