@@ -47,6 +47,7 @@ def place(data_root, tmp_path_factory):
 def inside(place, monkeypatch):
     monkeypatch.chdir(place)
     monkeypatch.setenv("IDVAE_CACHE", str(place / "cache"))
+    monkeypatch.setattr("idvae.evaluate.probe.PENALTIES", (0.1, 0.01))  # the slow ones are weaker
 
 
 def probed(name, *more):
@@ -125,7 +126,7 @@ def test_a_comparison_holds_probes(capsys):
         (["plain", "--probe", "-n", "7"], "-n does not go with --probe"),
         (["plain", "--probe", "--experts", "lite0"], "--experts does not go with --probe"),
         (["plain", "--probe-n", "7"], "--probe-n is of --probe"),
-        (["plain", "--probe", "--step", "9"], "9"),
+        (["plain", "--probe", "--step", "9", "--out", "new.json"], "9"),
         (["plain", "--probe", "--out", "plain/config.yaml"], "plain/config.yaml"),
         (["plain", "--probe", "--out", "plain/config.yaml", "--overwrite"], "which this command"),
     ],
