@@ -35,10 +35,11 @@ def assert_equal(seen, expected):
         torch.testing.assert_close(gradient, expected[name], rtol=1e-9, atol=atol, msg=name)
 
 
-def still_gradients(method, step):
+def still_gradients(method, step, early=False):
     """Group → gradients of its last update, in a step of `method` that moves nothing."""
     still = Still(method)
-    method.step(step.x, step.y, still, **step.noise)
+    work = method.early_step if early else method.step
+    work(step.x, step.y, still, **step.noise)
     return still.found
 
 

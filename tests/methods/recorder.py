@@ -29,8 +29,8 @@ class Step:
     seen: list[Seen]
 
 
-def run_step(name, shape=None, preset=None, seed=0, batch=6, **options) -> Step:
-    """One step of method `name` in float64 with SGD-like moves big enough to notice."""
+def run_step(name, shape=None, preset=None, seed=0, batch=6, early=False, **options) -> Step:
+    """One step of method `name`, or an `early` one, in float64, with moves big enough to notice."""
     shape = shape or DataShape(16, 1)
     torch.manual_seed(seed)
     cls = get(name)
@@ -47,7 +47,8 @@ def run_step(name, shape=None, preset=None, seed=0, batch=6, **options) -> Step:
         y = torch.eye(shape.condition, dtype=torch.float64)[torch.arange(batch) % shape.condition]
     noise = {n: t.double() for n, t in method.draw_noise(batch, generator).items()}
     recorder = Recorder(method)
-    method.step(x, y, recorder, **noise)
+    step = method.early_step if early else method.step
+    step(x, y, recorder, **noise)
     return Step(method, x, y, noise, recorder.seen)
 
 

@@ -30,7 +30,18 @@ def variants():
     return found
 
 
-@pytest.mark.parametrize(("name", "options"), variants())
+def with_early_steps():
+    """Every method that has another step for the beginning."""
+    return [n for n in methods.names() if methods.get(n).early_step is not Method.early_step]
+
+
+EACH = [
+    *variants(),
+    *(pytest.param(n, {"early": True}, id=f"{n}-early") for n in with_early_steps()),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), EACH)
 @pytest.mark.parametrize("shape", [DataShape(16, 1), DataShape(0, 2)])
 def test_each_update_moves_exactly_its_group(name, options, shape):
     step = run_step(name, shape, seed=1, **options)
@@ -52,7 +63,7 @@ def test_every_network_belongs_to_a_group_and_every_group_has_an_equation(name, 
     assert set(method.groups) <= set(method.equations)
 
 
-@pytest.mark.parametrize(("name", "options"), variants())
+@pytest.mark.parametrize(("name", "options"), EACH)
 def test_nothing_moves_between_updates(name, options):
     """A method changes parameters through `update` alone."""
     step = run_step(name, **options)
@@ -63,7 +74,7 @@ def test_nothing_moves_between_updates(name, options):
             assert torch.equal(p, q)
 
 
-@pytest.mark.parametrize(("name", "options"), variants())
+@pytest.mark.parametrize(("name", "options"), EACH)
 def test_a_step_is_determined_by_its_arguments(name, options):
     one, other = run_step(name, seed=3, **options), run_step(name, seed=3, **options)
     for p, q in zip(one.method.parameters(), other.method.parameters(), strict=True):

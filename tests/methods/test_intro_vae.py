@@ -39,6 +39,10 @@ class Oracle:
                 loss = loss + self.c.alpha * missing
         return loss
 
+    def vae(self):
+        x_rec = self.net.dec(self.code(), self.y)
+        return kl(*self.q(self.x)).mean() + self.c.beta * self.error(x_rec)
+
     def dec(self, code):  # [12]
         x_rec, x_gen = self.images(code.detach())
         alpha = self.c.alpha if self.c.alpha_dec is None else self.c.alpha_dec
@@ -58,6 +62,16 @@ def check(step):
 @pytest.mark.parametrize(("shape", "preset"), SHAPES)
 def test_gradients_equal_the_oracle(shape, preset):
     check(run_step("intro-vae", shape, preset, **WEIGHTS))
+
+
+@pytest.mark.parametrize(("shape", "preset"), SHAPES)
+def test_early_steps_are_those_of_a_vae(shape, preset):
+    step = run_step("intro-vae", shape, preset, early=True, **WEIGHTS)
+    first, second = step.seen
+    assert first.before is second.before  # all gradients, then all steps
+    loss = Oracle(first.before, step).vae()
+    assert_equal(first, gradients(first.before, loss, ("trunk", "enc")))
+    assert_equal(second, gradients(first.before, loss, ("dec",)))
 
 
 @pytest.mark.parametrize("margin", [0.0, 1e-3])

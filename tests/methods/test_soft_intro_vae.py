@@ -22,6 +22,11 @@ class Oracle:
     def q(self, x):
         return self.net.enc(self.net.trunk(x, self.y))
 
+    def vae(self):
+        q = self.q(self.x)
+        errors = rec(self.x, self.decode(q, "eps"))
+        return self.s * (self.c.beta_rec * errors + self.c.beta_kl * kl(*q)).mean()
+
     def decode(self, q, eps):
         return self.net.dec(normal_code(*q, self.noise[eps]), self.y)
 
@@ -62,6 +67,16 @@ def test_gradients_equal_the_oracle(shape, preset):
     assert_equal(first, gradients(first.before, before.enc(), ("trunk", "enc")))
     code = normal_code(*before.q(step.x), step.noise["eps"])  # from before the encoder moved
     assert_equal(second, gradients(second.before, after.dec(code), ("dec",)))
+
+
+@pytest.mark.parametrize(("shape", "preset"), SHAPES)
+def test_early_steps_are_those_of_a_vae(shape, preset):
+    step = run_step("soft-intro-vae", shape, preset, early=True, **WEIGHTS)
+    first, second = step.seen
+    assert first.before is second.before  # all gradients, then all steps
+    loss = Oracle(first.before, step).vae()
+    assert_equal(first, gradients(first.before, loss, ("trunk", "enc")))
+    assert_equal(second, gradients(first.before, loss, ("dec",)))
 
 
 def test_the_decoder_learns_through_the_encoder():

@@ -10,7 +10,7 @@ from idvae import data, methods
 from idvae.errors import UserError
 from idvae.networks import DataShape, NetworkConfig, Networks
 from idvae.training import checkpoints, cuda_graphs, start
-from methods.test_contract import variants
+from methods.test_contract import variants, with_early_steps
 from training.first_phase import with_first
 
 OPTIONS = {
@@ -36,6 +36,11 @@ HELD = [
 SPECTRAL = [
     pytest.param(name, {"spectral": True}, id=f"{name}-spectral")
     for name in ("idvae-plus", "alpha-gan", "r3gan")
+]
+
+
+EARLY = [  # the switch is after a step that was replayed
+    pytest.param(name, {"vae_steps": 6}, id=f"{name}-early") for name in with_early_steps()
 ]
 
 
@@ -103,7 +108,9 @@ def train(name, digits, out, **options):
     return run.metrics(), checkpoints.load(run.path / "checkpoints", name)
 
 
-@pytest.mark.parametrize(("name", "options"), [*variants(), *CONDITIONAL, PARTS, *HELD, *SPECTRAL])
+@pytest.mark.parametrize(
+    ("name", "options"), [*variants(), *CONDITIONAL, PARTS, *HELD, *SPECTRAL, *EARLY]
+)
 @pytest.mark.parametrize("precision", ["32", "bf16"])
 def test_a_replayed_step_is_the_step(name, options, precision, digits, tmp_path, monkeypatch):
     trained = []
@@ -157,6 +164,8 @@ def test_no_method_looks_at_a_number_in_its_step(name, options, condition):
     y = torch.empty(8, condition, device="meta") if condition else None
     method.step(x, y, update, **{n: t.to("meta") for n, t in noise.items()})
     assert set(update.groups) == set(method.groups)
+    if name in with_early_steps():
+        method.early_step(x, y, update, **{n: t.to("meta") for n, t in noise.items()})
     assert not method.data_dependent
 
 
@@ -172,7 +181,7 @@ def test_a_recording_needs_a_gpu(digits, tmp_path):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-@pytest.mark.parametrize(("name", "options"), [*variants(), PARTS, *HELD, *SPECTRAL])
+@pytest.mark.parametrize(("name", "options"), [*variants(), PARTS, *HELD, *SPECTRAL, *EARLY])
 def test_a_cuda_graph_trains_as_the_loop_does(name, options, digits, tmp_path):
     options = {**options, "device": "cuda"}
     rows, _ = train(name, digits, tmp_path / "eager", **options)

@@ -13,7 +13,7 @@ from torch import Tensor
 from idvae import losses
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks, statistics_of
-from idvae.options import Weight
+from idvae.options import OrNone, Weight
 
 
 @dataclass
@@ -28,12 +28,14 @@ class IntroVAEConfig:
             the VAE's.
         margin: m, the divergence (a sum over z) up to which the encoder pushes fakes away; to be
             above that of data.
+        vae_steps: how many of the first steps train a plain VAE, whose fakes are no one's loss.
     """
 
     alpha: Weight = 0.25
     alpha_dec: Weight | None = None
     beta: Weight = 0.5
     margin: Weight = 40.0
+    vae_steps: OrNone = 0
 
 
 class IntroVAE(Method):
@@ -57,12 +59,23 @@ class IntroVAE(Method):
         self.enc = nets.gaussian_head()
         self.dec = nets.decoder()
         self.groups = {"enc": ("trunk", "enc"), "dec": ("dec",)}
+        self.early_steps = config.vae_steps
+
+    def early_step(
+        self, x: Tensor, y: Tensor | None, update: Update, *, eps: Tensor, z: Tensor
+    ) -> None:
+        """Enc and Dec together, on [11] without its fakes."""
+        (mu, logvar), x_rec = self.reconstruct(x, y, eps)
+        with statistics_of("prior"), torch.no_grad():
+            self.dec(z, y)  # whoever samples meanwhile needs them
+        error, kl = losses.squared(x, x_rec).mean(), losses.prior(mu, logvar)
+        self.log(rec=error, kl=kl)
+        loss = kl + self.config.beta * error
+        update.together({"enc": loss, "dec": loss})
 
     def step(self, x: Tensor, y: Tensor | None, update: Update, *, eps: Tensor, z: Tensor) -> None:
         """Enc, then Dec, for z' = `z` and z = μ + σ·`eps`; x̃ and x' serve both."""
-        with statistics_of("real", "posterior"):
-            mu, logvar = self.enc(self.trunk(x, y))
-            x_rec = self.dec(mu + (0.5 * logvar).exp() * eps, y)
+        (mu, logvar), x_rec = self.reconstruct(x, y, eps)
         with statistics_of("prior"):
             x_gen = self.dec(z, y)
         fakes, c = (x_rec, x_gen), self.config
@@ -74,6 +87,14 @@ class IntroVAE(Method):
         kl_rec, kl_gen = self.divergences(fakes, y)  # through Enc as it is now
         self.log(kl_rec=kl_rec, kl_gen=kl_gen)
         update("dec", alpha * (kl_rec + kl_gen) + c.beta * error)  # [12]
+
+    def reconstruct(
+        self, x: Tensor, y: Tensor | None, eps: Tensor
+    ) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        """μ and log σ² of q(z|x), and x̃ = Dec(μ + σ·`eps`)."""
+        with statistics_of("real", "posterior"):
+            mu, logvar = self.enc(self.trunk(x, y))
+            return (mu, logvar), self.dec(mu + (0.5 * logvar).exp() * eps, y)
 
     def hinge(self, kl: Tensor) -> Tensor:
         """[m − KL]⁺ of a batch's mean divergence: one for the whole batch, not one an image."""

@@ -53,6 +53,7 @@ class Method(nn.Module):
         groups: name of an update → names of the networks whose parameters it moves, in the
             order of the updates of a step.
         repeats: how many updates of a group a step makes, where it is not one.
+        early_steps: how many of the first steps of a training are `early_step`s instead.
         data_dependent: whether a step looks at its numbers to choose which updates it makes.
         mean_of_all: the mean of a tensor over the processes that train together, which must all
             choose the same updates; given by the loop, and the tensor itself without others.
@@ -87,6 +88,7 @@ class Method(nn.Module):
         self.z_dim = nets.z_dim
         self.shape = nets.shape
         self.repeats = {}
+        self.early_steps = 0
         self.data_dependent = False
         self.tells_conditions = False
         self.mean_of_all: Callable[[Tensor], Tensor] = _alone
@@ -130,6 +132,10 @@ class Method(nn.Module):
             update: what moves a group's parameters.
             noise: what `draw_noise` drew.
         """
+        raise NotImplementedError
+
+    def early_step(self, x: Tensor, y: Tensor | None, update: Update, **noise: Tensor) -> None:
+        """What the first `early_steps` steps do in place of `step`; its arguments are the same."""
         raise NotImplementedError
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 from idvae import losses
 from idvae.methods.method import Method, Update
 from idvae.networks import Networks, statistics_of
-from idvae.options import Weight
+from idvae.options import OrNone, Weight
 
 Gaussian = tuple[Tensor, Tensor]  # μ and log σ², each (B, Z)
 Fakes = dict[str, tuple[Tensor, Tensor]]  # x̃ and x', each with the ε of its own code
@@ -34,12 +34,14 @@ class SoftIntroVAEConfig:
         beta_neg: β_neg, weight of the divergence of fakes in the encoder's loss; of the order of
             the dimensions of z, or more.
         gamma_r: γ_r, weight of the squared errors of fakes in the decoder's loss.
+        vae_steps: how many of the first steps train a plain VAE, whose fakes are no one's loss.
     """
 
     beta_rec: Weight = 1.0
     beta_kl: Weight = 1.0
     beta_neg: Weight = 256.0
     gamma_r: Weight = 1e-8
+    vae_steps: OrNone = 0
 
 
 class SoftIntroVAE(Method):
@@ -65,6 +67,7 @@ class SoftIntroVAE(Method):
         self.dec = nets.decoder()
         self.groups = {"enc": ("trunk", "enc"), "dec": ("dec",)}
         self.scale = 1.0 / math.prod(nets.shape.batch(1))  # s
+        self.early_steps = config.vae_steps
 
     def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
         """z' ~ p(z), and ε for the codes of x, x̃ and x', each of shape (n, Z)."""
@@ -72,26 +75,44 @@ class SoftIntroVAE(Method):
         noise = {name: torch.randn(n, self.z_dim, generator=generator) for name in names}
         return noise | {"z": self.draw_prior(n, generator)}
 
+    def early_step(
+        self, x: Tensor, y: Tensor | None, update: Update, *, z: Tensor, **eps: Tensor
+    ) -> None:
+        """Enc and Dec together raise the bound of x. s is here too: Adam remembers sizes."""
+        q, x_rec = self.reconstruct(x, y, eps["eps"])
+        with statistics_of("prior"), torch.no_grad():
+            self.dec(z, y)  # whoever samples meanwhile needs them
+        loss = self.loss_real(x, q, x_rec)
+        update.together({"enc": loss, "dec": loss})
+
     def step(
         self, x: Tensor, y: Tensor | None, update: Update, *, z: Tensor, **eps: Tensor
     ) -> None:
         """Enc, then Dec. x̃ and x' serve both: the code of x is the one from before Enc moved."""
-        with statistics_of("real", "posterior"):
-            q = self.posterior(x, y)
-            x_rec = self.dec(_sample(q, eps["eps"]), y)
+        q, x_rec = self.reconstruct(x, y, eps["eps"])
         with statistics_of("prior"):
             x_gen = self.dec(z, y)
         fakes = {"rec": (x_rec, eps["eps_rec"]), "gen": (x_gen, eps["eps_gen"])}
         update("enc", self.loss_enc(x, y, q, fakes), retain=True)
         update("dec", self.loss_dec(x, y, fakes))
 
+    def reconstruct(self, x: Tensor, y: Tensor | None, eps: Tensor) -> tuple[Gaussian, Tensor]:
+        """q(z|x), and x̃ of its code by ε."""
+        with statistics_of("real", "posterior"):
+            q = self.posterior(x, y)
+            return q, self.dec(_sample(q, eps), y)
+
+    def loss_real(self, x: Tensor, q: Gaussian, x_rec: Tensor) -> Tensor:
+        """The negative bound of x, times s."""
+        rec = self.scale * losses.squared(x, x_rec).mean()
+        kl = self.scale * losses.divergence(*q).mean()
+        self.log(rec=rec, kl=kl)
+        return self.config.beta_rec * rec + self.config.beta_kl * kl
+
     def loss_enc(self, x: Tensor, y: Tensor | None, q: Gaussian, fakes: Fakes) -> Tensor:
         """Raise the bound of x, lower that of the fakes, which are data here."""
         c = self.config
-        rec = self.scale * losses.squared(x, fakes["rec"][0]).mean()
-        kl = self.scale * losses.divergence(*q).mean()
-        self.log(rec=rec, kl=kl)
-        loss = c.beta_rec * rec + c.beta_kl * kl
+        loss = self.loss_real(x, q, fakes["rec"][0])
         for name, (fake, eps) in fakes.items():
             q_fake = self.posterior(fake.detach(), y)
             again = self.dec(_sample(q_fake, eps), y)

@@ -5,7 +5,7 @@ than the GPU to run them. A recording asks for all of them at once, with the add
 numbers, of the step that was recorded: whatever changes from step to step has to lie in a tensor.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 import torch
 from torch import Tensor
@@ -57,8 +57,11 @@ class CudaRecording:
 class Recorded:
     """A function of tensors by name that is recorded at its fourth call, and replayed since.
 
+    Where it is to do something else from some call on, it is called and recorded anew from there.
+
     Args:
-        work: the function. It must not look at numbers, nor choose by them what it does.
+        work: the function, of what it is to do and of the tensors. It must not look at their
+            numbers, nor choose by them what it does.
         device: where its inputs are copied to before each call, always to the same places.
     """
 
@@ -66,14 +69,19 @@ class Recorded:
         self.work, self.device = work, device
         self.inputs: dict[str, Tensor] = {}
         self.recording = CudaRecording(device)
+        self.what: Hashable = None
         self.calls = 0
 
-    def __call__(self, inputs: Mapping[str, Tensor]) -> None:
+    def __call__(self, inputs: Mapping[str, Tensor], what: Hashable = None) -> None:
         """Call the function, or what was recorded of it, with these inputs.
 
         Args:
             inputs: of the names, shapes and types of the first call.
+            what: what the function is to do with them, its first argument.
         """
+        if self.calls and what != self.what:  # a recording goes on doing what it was made of
+            self.recording, self.calls = CudaRecording(self.device), 0
+        self.what = what
         if not self.inputs:
             self.inputs = {n: torch.empty_like(t, device=self.device) for n, t in inputs.items()}
         for name, tensor in inputs.items():
@@ -87,7 +95,7 @@ class Recorded:
         self.recording.replay()
 
     def _call(self) -> None:
-        self.work(**self.inputs)
+        self.work(self.what, **self.inputs)
 
 
 def recorded(work: Callable[..., None], method: Method, processes: Processes) -> Recorded:

@@ -95,23 +95,28 @@ class Trainer:
 
     def _train_step(self, inputs: Mapping[str, Tensor]) -> None:
         self.updates.set_numbers(self.step)
+        is_early = self.step < self.method.early_steps
         if self.work is not None:
-            self.work(inputs)
+            self.work(inputs, is_early)
         else:
             device = self.processes.device
-            self._work(**{n: t.to(device, non_blocking=True) for n, t in inputs.items()})
+            on_device = {n: t.to(device, non_blocking=True) for n, t in inputs.items()}
+            self._work(is_early, **on_device)
         self.step += 1
         if self.averages is not None:
             self.averages.follow(self.step)
 
-    def _work(self, images: Tensor, conditions: Tensor | None = None, **noise: Tensor) -> None:
+    def _work(
+        self, is_early: bool, images: Tensor, conditions: Tensor | None = None, **noise: Tensor
+    ) -> None:
         """One step on the device: nothing in here looks at a number."""
         x = self.inputs.as_data(images, self.dtype)
         y = None if conditions is None else conditions.to(self.dtype)
         noise = {name: t.to(self.dtype) for name, t in noise.items()}
         self.method.logged.clear()  # of the step before
+        step = self.method.early_step if is_early else self.method.step
         with autocast(self.processes.device, self.config.precision):
-            self.method.step(x, y, self.updates, **noise)
+            step(x, y, self.updates, **noise)
         for name, value in self.method.logged.items():
             self.means.add(name, value)
 
