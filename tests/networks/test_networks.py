@@ -114,7 +114,7 @@ def test_a_critic_of_pairs_is_no_wider_than_ali_s_own():
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_critic_of_two_sees_both_and_their_order(preset):
     shape = DataShape(0, 2) if preset in POINTS else DataShape(16, 1)
-    critic = Networks(shape, NetworkConfig(preset, width=4)).twin_critic().double()
+    critic = Networks(shape, NetworkConfig(preset, width=16)).twin_critic().double()
     with torch.no_grad():
         for p in critic.parameters():
             p.add_(0.1 * torch.randn_like(p))  # what starts at 0 looks at nothing

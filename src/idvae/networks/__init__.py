@@ -42,6 +42,7 @@ PRESETS = {
     "paper": "paper:Paper",
     "residual": "residual:Residual",
     "mlp": "mlp:MLP",
+    "deep-mlp": "deep_mlp:DeepMLP",
 }
 
 
