@@ -86,7 +86,7 @@ def test_a_budget_gives_each_trial_steps_of_its_own(search, tmp_path):
         ({"trials": 0}, "trials 0 is out of range"),
         ({"trials": "many"}, "option trials: expected a whole number"),
         ({"methods": ["vae"]}, "methods of a search are a mapping"),
-        ({"methods": {"vae": 3}}, "methods, vae: what is tried is a mapping"),
+        ({"methods": {"vae": 3}}, "methods, vae: options are a mapping, not 3"),
         ({"methods": {"vae": {"beta": [1, "much"]}}}, "option beta: expected a number"),
         ({"methods": {"vae": {"bata": [1, 2]}}}, "no option 'bata'; did you mean beta"),
         ({"methods": {"vae": {"beta": [1, -1]}}}, "--beta -1.0 is out of range"),
