@@ -1,7 +1,8 @@
 """Methods × data × seeds in one YAML file.
 
     methods: [idvae, vae]          or a mapping, method → options of its own; one of several runs
-                                   of a method has a name of its own and says `method: idvae`
+                                   of a method has a name of its own and says `method: idvae`;
+                                   several values of an option are several rows (grid.py)
     data: [digits]
     seeds: [0, 1, 2]
     config: fair                   a recipe or a YAML file for every run; else the data's recipes
@@ -24,6 +25,7 @@ from idvae.errors import UserError
 from idvae.io import strict_yaml
 from idvae.options import Within, fitted
 from idvae.seeds import checked_seed
+from idvae.sweep import grid
 from idvae.training import settings
 
 
@@ -60,7 +62,9 @@ class Plan:
         """
         values = strict_yaml.read_mapping(path)
         check_keys(values, [f.name for f in fields(cls)], path)
-        return cls.of(values, path)
+        plan = cls.of(values, path)
+        plan.methods = plan._grids()
+        return plan
 
     @classmethod
     def of(cls, values: Mapping[str, Any], path: Path) -> "Plan":
@@ -104,6 +108,18 @@ class Plan:
         if not isinstance(own, dict):
             raise UserError(f"methods, {name}: options are a mapping, not {reprlib.repr(own)}")
         return own
+
+    def _grids(self) -> list[str] | dict[str, dict[str, Any] | None]:
+        """The same rows, with one for each of several values of an option."""
+        if isinstance(self.methods, list):
+            return self.methods
+        found: dict[str, dict[str, Any] | None] = {}
+        for name in self.methods:
+            for row, own in grid.rows(name, self.method_of(name), self._own(name)).items():
+                if row in found or (row != name and row in self.methods):
+                    raise UserError(f"methods, {name}: another row is named {row} too; rename one")
+                found[row] = own
+        return found
 
     def options_of(self, method: str, tried: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Those of every run, under those of the method alone, under those tried on top.
