@@ -4,8 +4,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from idvae.cli.launching import add_launcher, launcher_of
 from idvae.cli.parser import Parser
-from idvae.cli.sweep import add_devices, check_scoring, devices_of, plan_file, tell
+from idvae.cli.sweep import check_scoring, plan_file, tell
 
 
 def run(argv: Sequence[str]) -> int:
@@ -24,21 +25,20 @@ def run(argv: Sequence[str]) -> int:
         "search_seed; budget, seeds, config, options, evaluate as in a sweep",
     )
     parser.add_argument("--out", metavar="DIR", required=True, help="a folder for all of it")
-    add_devices(parser)
+    add_launcher(parser)
     options = parser.parse_args(argv)
     file = plan_file(options.plan)
 
     from idvae.report.search import best, results, write
-    from idvae.sweep.launchers.local import Local
     from idvae.sweep.search import Search, trials
 
     search, out = Search.read(file), Path(options.out)
-    devices = devices_of(options.devices)
+    launcher = launcher_of(options)
     found = trials(search, out)
     jobs = [job for trial in found for job in trial.jobs]
     check_scoring(jobs)
     write(search, found, results(search, found, out), out)  # also where another one works there
-    failed, undone = Local(devices).launch(jobs, out, tell)
+    failed, undone = launcher.launch(jobs, out, tell)
     told = results(search, found, out, failed)
     write(search, found, told, out)
     winners = {method: best(search, told, method) for method in search.spaces}

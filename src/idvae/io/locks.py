@@ -6,6 +6,7 @@ same call underneath, but does not hand the file on, and on leaving unlocks it f
 """
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,17 +14,43 @@ from typing import IO
 
 from idvae.errors import UserError
 
+PAUSE = 0.05  # seconds
+
 
 @contextmanager
-def alone(path: Path, otherwise: str) -> Iterator[IO[bytes]]:
+def alone(path: Path, otherwise: str, patience: float = 0.0) -> Iterator[IO[bytes]]:
     """Hold the lock that a file is, and yield the file, for processes that are to hold it too.
 
+    Args:
+        path: the file, which is made.
+        otherwise: what it means that another holds it, and what to do.
+        patience: seconds to try again for; `is_held` holds a lock for a moment.
+
     Raises:
-        UserError: another process holds it; `otherwise` says what that means and what to do.
+        UserError: another process holds it.
     """
+    until = time.monotonic() + patience
     with path.open("wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(otherwise) from error
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= until:
+                    raise UserError(otherwise) from error
+            time.sleep(PAUSE)
         yield lock
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock that a file is; looking is nobody's hindrance for long."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return False
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

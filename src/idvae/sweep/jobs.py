@@ -5,7 +5,6 @@ on from its newest checkpoint.
 """
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +13,12 @@ from typing import Any, Literal
 from idvae.data.conditions import Condition
 from idvae.data.prepared import PreparedSet
 from idvae.errors import UserError
-from idvae.evaluate.scores import Scores, file_name
+from idvae.evaluate.scores import file_name
 from idvae.networks import resolved
+from idvae.sweep.goal import Goal
 from idvae.sweep.plan import Plan
-from idvae.training import checkpoints, settings, start
+from idvae.sweep.task import Task
+from idvae.training import settings, start
 from idvae.training.build import data_shape, planned_method
 from idvae.training.flops import planned_macs
 from idvae.training.run import Run
@@ -47,18 +48,21 @@ class Job:
         return self.settings.train.steps
 
     @property
+    def goal(self) -> Goal:
+        """What it is to reach, and how far it is."""
+        asked = self.evaluate or {}
+        scores = None if self.evaluate is None else file_name(asked.get("split"))
+        return Goal(self.path, self.steps, scores, asked.get("step"))
+
+    @property
     def reached(self) -> int | None:
         """The step of the newest checkpoint; 0 where there is none, None where there is no run."""
-        if not (self.path / "config.yaml").is_file():
-            return None
-        return max(checkpoints.steps(self.path / "checkpoints"), default=0)
+        return self.goal.reached
 
     @property
     def left(self) -> Literal["train", "evaluate"] | None:
         """The command of idvae that brings it further; None where it is finished."""
-        if (self.reached or 0) < self.steps:
-            return "train"
-        return None if self.evaluate is None or self._is_scored else "evaluate"
+        return self.goal.left
 
     @property
     def scores(self) -> Path:
@@ -66,15 +70,11 @@ class Job:
         return self.path / file_name((self.evaluate or {}).get("split"))
 
     @property
-    def _is_scored(self) -> bool:
-        """Whether the scores are of its newest checkpoint; older scores do not say of which."""
-        if not self.scores.is_file():
-            return False
-        try:
-            step = Scores.load(self.scores).about.get("step")
-        except UserError:  # not for us to replace
-            return True
-        return step is None or step == (self.evaluate or {}).get("step", self.reached)
+    def task(self) -> Task:
+        """The same as commands of idvae, for a launcher."""
+        options = ("--data", self.data, "--out", str(self.path), "--overwrite", "--no-recipe")
+        begin = (self.method, *options, *self._options())
+        return Task(self.goal, begin, tuple(self.scoring()), self.settings.train.threads)
 
     def command(self, device: str, threads: int) -> list[str]:
         """What brings it further, as a person would type it; nothing where it is finished.
@@ -82,18 +82,7 @@ class Job:
         Args:
             device, threads: of a training.
         """
-        left, reached = self.left, self.reached
-        if left is None:
-            return []
-        idvae = [sys.executable, "-m", "idvae", left]
-        if left == "evaluate":
-            overwrite = ["--overwrite"] if self.scores.is_file() else []
-            return [*idvae, str(self.path), *self.scoring(), *overwrite]
-        where = ["--device", device, "--threads", str(threads)]
-        if reached:
-            return [*idvae, "--resume", str(self.path), "--steps", str(self.steps), *where]
-        options = ["--data", self.data, "--out", str(self.path), "--overwrite", "--no-recipe"]
-        return [*idvae, self.method, *options, *where, *self._options()]
+        return self.task.command(device, threads)
 
     def scoring(self) -> list[str]:
         """The flags of its evaluation."""
@@ -108,16 +97,6 @@ class Job:
                 continue
             flags.append(f"{flag}={json.dumps(value) if not isinstance(value, str) else value}")
         return flags
-
-    @property
-    def log(self) -> Path:
-        return self.path.with_name(self.path.name + ".log")
-
-    @property
-    def last_words(self) -> str:
-        """The last line of its log that is not blank."""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
-        return next((line for line in reversed(lines) if line.strip()), "no word")
 
 
 def jobs(plan: Plan, out: Path) -> list[Job]:

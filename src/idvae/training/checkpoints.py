@@ -24,6 +24,7 @@ from idvae.errors import UserError
 from idvae.io.files import atomic_folder, read_bounded, recover, remove_folder
 from idvae.methods.method import Method
 from idvae.training import optimizers as optimizer_kinds
+from idvae.training.run import checkpoint_steps as steps
 
 FORMAT = 1
 MOST_STATE = 1 << 16  # bytes of a state.json
@@ -80,14 +81,6 @@ def is_whole(path: Path) -> bool:
     except (OSError, UserError, SafetensorError):
         return False
     return step == int(path.name)
-
-
-def steps(folder: Path) -> list[int]:
-    """Steps of the checkpoints there, oldest first; half-written ones have other names."""
-    if not folder.is_dir():
-        return []
-    names = (p.name for p in folder.iterdir() if p.is_dir())
-    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -211,6 +211,14 @@ class Run:
                 temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
 
 
+def checkpoint_steps(folder: Path) -> list[int]:
+    """Steps of the checkpoints there, oldest first; half-written ones have other names."""
+    if not folder.is_dir():
+        return []
+    names = (p.name for p in folder.iterdir() if p.is_dir())
+    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+
+
 def _is_run(folder: Path) -> bool:
     try:
         Run.open(folder)

@@ -40,3 +40,8 @@ class Launcher(Protocol):
         Raises:
             UserError: another sweep still works in `out`.
         """
+
+
+def busy(out: Path) -> str:
+    """What it means that the lock of a sweep's folder is held."""
+    return f"another sweep, or a run that it began, still works in {out}; wait, or stop it"
