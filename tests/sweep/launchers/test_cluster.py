@@ -76,14 +76,15 @@ def undisturbed(file, out):
 
 
 def test_a_run_that_is_preempted_saves_and_goes_on_in_the_same_job(write, tmp_path):
-    """SIGUSR2, as Slurm sends it, also before the time limit."""
+    """By SIGUSR2, which some Slurms send to all processes of a job."""
     file = write({"vae": None}, steps=100_000, save_every=100_000)
     out = tmp_path / "out"
     driver = subprocess.Popen(command(file, out), stdout=subprocess.PIPE, text=True)
     run = out / "digits-16" / "vae-seed0"
     try:
         wait_for((run / "metrics.jsonl").exists, "no step was made")
-        _, task, controller = processes(run)
+        training, task, controller = processes(run)
+        training.send_signal(signal.SIGUSR2)
         task.send_signal(signal.SIGUSR2)
         wait_for(lambda: steps_of(run), "nothing was saved")
         wait_for(lambda: (found := processes(run)) and found[1] != task, "it did not go on")

@@ -7,6 +7,7 @@ own output, and which job a run was given last: one that is still queued is not 
 import logging
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ FOLDER = ".submitit"
 REQUEUES = 100  # times that a job may reach its time limit
 ARRAY = 1000  # jobs handed over at once; Slurm takes 1,001 in an array unless told otherwise
 NOTICE = 120  # seconds before the time limit at which a run is told to save
+PERIOD = 15.0  # seconds between questions to Slurm
 LATE = 60.0  # seconds for which a node's files may not be seen here
 
 
@@ -76,7 +78,7 @@ class Cluster:
             ) from error
         self.kind, self.limits = kind, limits
         self.most = most or (ARRAY if kind == "slurm" else 1)
-        self.period, self.late = (5.0, LATE) if kind == "slurm" else (0.2, 0.0)
+        self.period, self.late = (PERIOD, LATE) if kind == "slurm" else (0.2, 0.0)
         self.submitit = submitit
         if kind == "slurm" and submitit.SlurmExecutor.affinity() < 0:
             raise UserError(
@@ -108,22 +110,19 @@ class Cluster:
                     working += queue.submit(some, room)
                 if stopped.wait(self.period):
                     break
-                for one in [one for one in working if one.ended(self.late)]:
+                alive = queue.alive()
+                for one in [one for one in working if one.ended(alive, self.late)]:
                     working.remove(one)
                     if one.job.left:
                         failed.append(one.job)
-                        tell(f"{one.job.path}: failed: {one.last_words}")
+                        tell(f"{one.job.path}: failed: {queue.last_words(one)}")
                     else:
                         tell(f"{one.job.path}: done; {len(working) + len(waiting)} are left")
             if working and self.kind == "slurm":
                 told = " ".join(sorted({one.number.partition("_")[0] for one in working}))
                 tell(f"{len(working)} stay with Slurm; to stop them: scancel {told}")
-            elif working:
-                ours = [one for one in working if one.handle is not None]
-                for one in ours:
-                    one.stop()
-                while not all(one.ended(0.0) for one in ours):
-                    time.sleep(self.period)
+            else:
+                queue.stop()
             return Outcome(failed, [*(one.job for one in working), *waiting])
 
     def executor(self, folder: Path, room: int) -> Any:
@@ -155,34 +154,47 @@ class Cluster:
 
 
 class _Queue:
-    """Which job a run was given, of this call and of those before."""
+    """Which job a run was given, of this call and of those before, and which jobs are alive."""
 
     def __init__(self, cluster: Cluster, folder: Path, out: Path) -> None:
         self.cluster, self.folder, self.out = cluster, folder, out
         self.file = folder / "jobs.yaml"
         known = strict_yaml.read_mapping(self.file) if self.file.is_file() else {}
         self.numbers = {str(path): str(number) for path, number in known.items()}
+        self.here: dict[str, Any] = {}  # number → submitit's job on this machine
+
+    def alive(self) -> set[str] | None:
+        """Numbers of the jobs that are queued or at work; None where Slurm does not answer.
+
+        Slurm is asked itself: submitit asks its accounting, which is not set up everywhere.
+        """
+        if self.cluster.kind == "local":
+            return {number for number, job in self.here.items() if not job.done()}
+        asked = ["squeue", "--me", "--array", "--noheader", "--format=%i"]
+        try:
+            answer = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return None if answer.returncode else set(answer.stdout.split())
 
     def earlier(self, jobs: Sequence[Job]) -> list["_Given"]:
-        """Runs that still have the job which an earlier call gave them, or are worked at."""
-        numbers = {job.path: self.numbers.get(self._name(job), "") for job in jobs}
-        handles: dict[Path, Any] = {}
-        if self.cluster.kind == "slurm" and any(numbers.values()):
-            kind = self.cluster.submitit.SlurmJob
-            handles = {
-                path: kind(self.folder, number) for path, number in numbers.items() if number
-            }
-            kind.watcher.update()  # one question to Slurm for all
-        found = []
-        for job in jobs:
-            handle = handles.get(job.path)
-            queued = handle is not None and handle.get_info(mode="cache") and not handle.done()
-            if queued or is_held(job.goal.lock):
-                found.append(_Given(job, numbers[job.path], handle if queued else None))
-        return found
+        """Runs that still have the job which an earlier call gave them, or are worked at.
+
+        Raises:
+            UserError: Slurm does not say.
+        """
+        alive = self.alive()
+        if alive is None:
+            raise UserError("Slurm's squeue does not answer; call again once it does")
+        given = [_Given(job, self.numbers.get(self._name(job), "")) for job in jobs]
+        return [one for one in given if one.number in alive or is_held(one.job.goal.lock)]
 
     def submit(self, jobs: Sequence[Job], room: int) -> list["_Given"]:
-        """Hand runs over, at most `room` of them to be at work at once."""
+        """Hand runs over, at most `room` of them to be at work at once.
+
+        Raises:
+            UserError: the cluster does not take them.
+        """
         from idvae.sweep.launchers.submitted import Submitted
 
         limits = self.cluster.limits
@@ -194,11 +206,26 @@ class _Queue:
         except RuntimeError as error:  # submitit's, with what sbatch printed
             last = str(error).strip().splitlines()[-1:]
             raise UserError(f"the cluster did not take the jobs: {' '.join(last)}") from error
-        given = [_Given(j, h.job_id, h) for j, h in zip(jobs, handles, strict=True)]
+        given = [_Given(j, h.job_id) for j, h in zip(jobs, handles, strict=True)]
+        if self.cluster.kind == "local":
+            self.here |= {handle.job_id: handle for handle in handles}
         self.numbers |= {self._name(one.job): one.number for one in given}
         with atomic_file(self.file) as temporary:
             temporary.write_text(strict_yaml.dump(self.numbers), encoding="utf-8")
         return given
+
+    def stop(self) -> None:
+        """Let the jobs on this machine save and end."""
+        for number in self.alive() or ():
+            os.kill(int(number), signal.SIGTERM)
+        while self.alive():
+            time.sleep(self.cluster.period)
+
+    def last_words(self, one: "_Given") -> str:
+        """How its command failed, or where its job says why it never came so far."""
+        if (failure := one.job.goal.log.failure) is not None:
+            return failure
+        return f"its job ended early; see {self.folder / one.number}_0_log.err"
 
     def _name(self, job: Job) -> str:
         return job.path.relative_to(self.out).as_posix()
@@ -206,29 +233,16 @@ class _Queue:
 
 @dataclass
 class _Given:
-    """A run and the job that it was given; None where only its lock tells of one."""
+    """A run and the number of the job that it was given."""
 
     job: Job
     number: str
-    handle: Any
-    over: float | None = None  # since when its job seems to have ended
+    over: float | None = None  # since when nothing seems to work at it
 
-    def ended(self, late: float) -> bool:
+    def ended(self, alive: set[str] | None, late: float) -> bool:
         """Whether nothing works at it any more; `late` seconds are left for files to be seen."""
-        if is_held(self.job.goal.lock) or (self.handle is not None and not self.handle.done()):
+        if alive is None or self.number in alive or is_held(self.job.goal.lock):
             self.over = None
             return False
         self.over = self.over or time.monotonic()
         return self.job.left is None or time.monotonic() - self.over >= late
-
-    def stop(self) -> None:
-        """Ask a stand-in on this machine to let its run save, and to end."""
-        if self.handle is not None and not self.handle.done():
-            os.kill(int(self.number), signal.SIGTERM)
-
-    @property
-    def last_words(self) -> str:
-        """How its command failed, or where its job says why it never came so far."""
-        if (failure := self.job.goal.log.failure) is not None:
-            return failure
-        return f"its job ended early; see {self.handle.paths.stderr}" if self.handle else "killed"

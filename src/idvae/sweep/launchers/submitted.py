@@ -8,7 +8,8 @@ the run folder says, so nothing is handed on.
 import os
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,19 @@ from idvae.sweep.task import Task
 PERIOD = 0.2  # seconds between looks at the process
 # Seconds after SIGTERM for the SIGUSR2 that Slurm may send beside it where it preempts.
 GRACE = 0.0 if os.environ.get("SUBMITIT_EXECUTOR") == "local" else 20.0
+
+
+@contextmanager
+def _blocked(*signals: signal.Signals) -> Iterator[None]:
+    """Keep signals waiting meanwhile, and for good from processes that begin meanwhile.
+
+    Slurm may send its signals to all processes of a job: SIGUSR2 would end the training unsaved.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass
@@ -48,15 +62,18 @@ class Submitted:
 
         def save(number: int, frame: Any) -> None:
             told.append(number)
-            if self.work is not None:
-                self.work.stop()
 
         before = signal.signal(signal.SIGTERM, save)
         threads = self.threads or len(os.sched_getaffinity(0))
         try:
             while task.left and not told:
-                self.work = Work.begin(task, self.device, threads)
+                with _blocked(signal.SIGUSR1, signal.SIGUSR2):
+                    self.work = Work.begin(task, self.device, threads)
+                asked = False
                 while not self.work.ended:
+                    if told and not asked:
+                        self.work.stop()
+                        asked = True
                     time.sleep(PERIOD)
                 if not (told or self.work.goes_on):
                     break
