@@ -25,7 +25,7 @@ TINY = [
     "--lr-final=0.1", "--device=cpu", "--grid-every=20", "--keep=3",
 ]  # fmt: skip
 SCORING = ["--experts=lite0@32", "-n=48", "--repeats=2", "--reference-n=96"]
-LOCKS = {".lock"}  # stay between calls, on purpose
+LOCK = ".lock"  # ends the names of what stays between calls, on purpose
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,8 @@ def hidden(folder: Path) -> list[Path]:
     return [
         p
         for p in folder.rglob(".*")
-        if p.name not in LOCKS and not any(q[0] == "." for q in p.relative_to(folder).parts[:-1])
+        if not p.name.endswith(LOCK)
+        and not any(q[0] == "." for q in p.relative_to(folder).parts[:-1])
     ]
 
 
