@@ -8,6 +8,7 @@ import time
 import psutil
 import pytest
 import yaml
+from safetensors.numpy import load_file
 
 from idvae import data
 from idvae.cli import main
@@ -61,10 +62,15 @@ def processes(run):
 
 
 def bits(run):
-    """Every file of every checkpoint, and every row of metrics but its speed."""
-    files = sorted((run / "checkpoints").rglob("*.*"))
+    """Every tensor of every checkpoint, and every row of metrics but its speed."""
+    tensors = {
+        (file.relative_to(run).as_posix(), name): (tensor.dtype.str, tensor.shape, tensor.tobytes())
+        for file in sorted((run / "checkpoints").rglob("*.safetensors"))
+        for name, tensor in load_file(file).items()
+    }
+    assert tensors
     rows = [{k: v for k, v in r.items() if k != "images_per_s"} for r in Run.open(run).metrics()]
-    return {f.relative_to(run).as_posix(): f.read_bytes() for f in files}, rows
+    return tensors, rows
 
 
 def undisturbed(file, out):
