@@ -81,6 +81,11 @@ class Model:
         """Whether `attributes` finds the conditions of images, so that none have to be given."""
         return self.method.tells_conditions
 
+    @property
+    def judges(self) -> bool:
+        """Whether `logits` has a discriminator's answers: a released model keeps none."""
+        return self.method.judges and not self.run.is_released
+
     def attributes(self, images: np.ndarray) -> np.ndarray:
         """The conditions that images seem to have, float32 (N, Y), where `tells_conditions`.
 
@@ -129,6 +134,29 @@ class Model:
         if trunk is None:
             return None
         return self._in_blocks(images, y, lambda x, y: trunk(self._input(x), y).cpu().float())
+
+    def logits(self, images: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
+        """What the discriminator answers for images, float32 (N,): more is more real.
+
+        One that reads how much its batch varies (`deviation`) answers for an image beside the
+        others of its block of `BLOCK`; the last block is filled up with its last image.
+
+        Args:
+            images: as the model was trained on.
+            y: their conditions, as `encode` takes them.
+
+        Raises:
+            UserError: as `encode`; a method without a discriminator of images, or a released
+                model.
+        """
+        self._check(images)
+        y = self._check_condition(self._told(images, y), len(images))
+        if not self.judges:
+            why = "a released model keeps none" if self.run.is_released else "its method has none"
+            raise UserError(f"{self.run.path} has no discriminator of images; {why}")
+        return self._in_blocks(
+            images, y, lambda x, y: self.method.logit(self._input(x), y).cpu().float()
+        )
 
     def decode(
         self, z: np.ndarray, posterior: bool = False, y: np.ndarray | None = None
@@ -229,6 +257,7 @@ class Model:
         steps: int = 8,
         y_a: np.ndarray | None = None,
         y_b: np.ndarray | None = None,
+        posterior: bool = True,
     ) -> np.ndarray:
         """Decode the way from each code of a to that of b.
 
@@ -239,6 +268,7 @@ class Model:
             steps: codes on each way, both ends included; at least 2.
             y_a, y_b: the conditions at both ends, float32 (N, Y), where the run has one; the way
                 between them is straight.
+            posterior: as `decode` takes it.
 
         Returns:
             images (N, steps, H, W, C).
@@ -248,7 +278,7 @@ class Model:
         told = None
         if y_a is not None and y_b is not None:
             told = ((1 - t) * y_a[:, None] + t * y_b[:, None]).reshape(len(a) * steps, -1)
-        out = self.decode(way.reshape(-1, self.z_dim), posterior=True, y=told)
+        out = self.decode(way.reshape(-1, self.z_dim), posterior=posterior, y=told)
         return out.reshape(len(a), steps, *out.shape[1:])
 
     def _decode(self, z: Tensor, y: Tensor | None, posterior: bool = False) -> Tensor:

@@ -12,7 +12,13 @@ from torch.nn import functional as F
 
 
 class Prior(Protocol):
-    """p(z) of codes of Z dimensions."""
+    """p(z) of codes of Z dimensions.
+
+    Attributes:
+        centred: whether codes nearer to 0 are those of more typical data.
+    """
+
+    centred: bool
 
     def draw(self, n: int, z_dim: int, generator: Generator) -> Tensor:
         """n codes, shape (n, Z)."""
@@ -27,6 +33,8 @@ class Prior(Protocol):
 class Normal:
     """N(0, I)."""
 
+    centred = True
+
     def draw(self, n: int, z_dim: int, generator: Generator) -> Tensor:
         return torch.randn(n, z_dim, generator=generator)
 
@@ -39,6 +47,8 @@ class Normal:
 
 class Sphere(Normal):
     """The uniform distribution on the unit sphere."""
+
+    centred = False
 
     def draw(self, n: int, z_dim: int, generator: Generator) -> Tensor:
         return F.normalize(super().draw(n, z_dim, generator), dim=1)

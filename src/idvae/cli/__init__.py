@@ -28,6 +28,7 @@ COMMANDS = {
     "compare": ("compare", "put scores into one table, and say where experts disagree"),
     "judge": ("judge", "does a conditional run make what it is asked for"),
     "experts": ("experts", "list the experts, fetch their weights, or train one"),
+    "demo": ("demo", "a model in the browser, on this machine alone"),
     "bench": ("bench", "measure speed, beside rivals that run in turn"),
 }
 OUT_OF_MEMORY = (

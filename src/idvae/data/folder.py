@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from idvae.data.attributes import read_attributes
 from idvae.data.image_files import list_images, opened, upright
@@ -102,10 +103,15 @@ def read_image(path: Path, size: int, channels: int) -> np.ndarray:
         UserError: it is truncated, no image, or larger than any that is decoded.
     """
     with opened(path) as image:
-        # JPEG can decode at a half, a quarter… of its size; other formats ignore this.
-        if image.format == "JPEG":
-            image.draft("RGB", (2 * size, 2 * size))
-        return np.asarray(square(upright(image, channels), size)).reshape(size, size, channels)
+        return fitted(image, size, channels)
+
+
+def fitted(image: Image.Image, size: int, channels: int) -> np.ndarray:
+    """What `opened` gave as a square, uint8 (size, size, C)."""
+    # JPEG can decode at a half, a quarter… of its size; other formats ignore this.
+    if image.format == "JPEG":
+        image.draft("RGB", (2 * size, 2 * size))
+    return np.asarray(square(upright(image, channels), size)).reshape(size, size, channels)
 
 
 def _read_part(files: list[Path], request: Request, channels: int) -> list[np.ndarray | None]:

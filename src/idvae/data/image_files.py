@@ -33,23 +33,27 @@ def list_images(root: Path) -> list[Path]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: Path, most: int = MAX_PIXELS) -> Iterator[Image.Image]:
     """The image of a file, its header read and found in bounds, its pixels not yet decoded.
 
     What fails while it is used, decoding above all, is told as what fails here.
 
+    Args:
+        path: the file.
+        most: pixels that it may have.
+
     Raises:
-        UserError: it is no image, damaged, or larger than `MAX_PIXELS`.
+        UserError: it is no image, damaged, or larger than `most`.
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise _too_large(path, f"{image.width}×{image.height}")
+            if image.width * image.height > most:
+                raise _too_large(path, f"{image.width}×{image.height}", most)
             yield image
     except UserError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_large(path, "far too many") from error  # PIL's own check comes before ours
+        raise _too_large(path, "far too many", most) from error  # PIL's own check comes before ours
     except Exception as error:  # a damaged file: whatever PIL's parser of its format raises
         why = str(error)[:200] or type(error).__name__
         raise UserError(
@@ -106,7 +110,7 @@ def read_rgb(path: Path, most: int | None = None) -> np.ndarray | int:
         return np.asarray(upright(image, 3))
 
 
-def _too_large(path: Path, claimed: str) -> UserError:
+def _too_large(path: Path, claimed: str, most: int) -> UserError:
     return UserError(
-        f"{path} claims {claimed} pixels, more than {MAX_PIXELS:,}; make it smaller or take it out"
+        f"{path} claims {claimed} pixels, more than {most:,}; make it smaller or take it out"
     )

@@ -51,6 +51,8 @@ class Adversarial(Method):
         UserError: points are to be augmented, or by what is not known.
     """
 
+    judges = True
+
     def __init__(self, nets: Networks, config: Any) -> None:
         super().__init__(nets, config)
         if config.augment is not None and nets.shape.is_points:
@@ -75,8 +77,11 @@ class Adversarial(Method):
         self.coming = iter(()) if views is None else iter(views)
 
     def seen(self, x: Tensor) -> Tensor:
-        """What the discriminator sees of images (B, C, H, W): altered, or as they are."""
-        return augment(x, next(self.coming), self.augmentations) if self.augmentations else x
+        """What the discriminator sees of images (B, C, H, W): altered while it trains, where
+        they are altered at all; else as they are."""
+        if not self.augmentations or not self.training:
+            return x
+        return augment(x, next(self.coming), self.augmentations)
 
     def differentiable(self, x: Tensor, *fakes: Tensor) -> tuple[Tensor, ...]:
         """The same data, with a gradient where R1 (of x) and R2 (of the fakes) ask for it."""

@@ -316,6 +316,10 @@ class IDVAE(Adversarial):
             return self.shared(augment(x, view, self.augmentations), y)
         return self.shared(x, y) if h is None else h
 
+    def logit(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """The logit of Dis(x), shape (B,)."""
+        return self.dis(self.shared(x, y))
+
     def reconstruct(
         self, x: Tensor, y: Tensor | None, eps: Tensor
     ) -> tuple[tuple[Tensor, Tensor], Tensor]:

@@ -44,6 +44,7 @@ class Method(nn.Module):
         prior: p(z), a name in `priors.PRIORS`: "normal", "sphere" or "uniform".
         reconstructs: whether it encodes.
         reads: the network whose features the head of the encoder reads, its trunk.
+        judges: whether it has a discriminator of images, and `logit` gives its answer.
         averaged: networks whose averaged weights sampling and encoding use, where averages are
             asked for (--ema).
         frozen: network → the network of another run whose weights it has and keeps; that run is
@@ -73,6 +74,7 @@ class Method(nn.Module):
     prior: ClassVar[str] = "normal"
     reconstructs: ClassVar[bool] = True
     reads: ClassVar[str] = "trunk"
+    judges: ClassVar[bool] = False
     averaged: ClassVar[tuple[str, ...]] = ("dec",)
     frozen: ClassVar[Mapping[str, str]] = {}
     first_phase: ClassVar[str] = ""
@@ -144,6 +146,10 @@ class Method(nn.Module):
 
     def attributes(self, x: Tensor) -> Tensor:
         """The condition that x seems to have, shape (B, Y), where `tells_conditions`."""
+        raise NotImplementedError
+
+    def logit(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """The discriminator's logit of images (B, C, H, W), shape (B,), where it `judges`."""
         raise NotImplementedError
 
     def decode(self, z: Tensor, y: Tensor | None = None, posterior: bool = False) -> Tensor:

@@ -42,6 +42,7 @@ class RFGAN(Method):
     reconstructs = False
     frozen = {"features": "trunk"}
     first_phase = "dae"
+    judges = True
 
     def __init__(self, nets: Networks, config: RFGANConfig) -> None:
         super().__init__(nets, config)

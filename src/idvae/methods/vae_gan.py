@@ -105,6 +105,10 @@ class VAEGAN(Adversarial):
         """Dis_l of what Dis answers for: of x altered, or h = Dis_l(x) itself, as [7] has it."""
         return self.dis_trunk(self.seen(x), y) if self.augmentations else h
 
+    def logit(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """The logit of Dis(x), shape (B,)."""
+        return self.dis(self.dis_trunk(x, y))
+
     def moves(self, logit_x: Tensor, logit_gen: Tensor, logit_rec: Tensor) -> tuple[bool, bool]:
         """Whether the decoder, and whether the discriminator, is moved in this step."""
         if self.config.equilibrium is None:

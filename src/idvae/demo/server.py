@@ -1,0 +1,124 @@
+"""Serving the page: on this machine alone unless asked, calling no one, leaving nothing behind."""
+
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from idvae.demo import actions, gate
+from idvae.demo.uploads import MAX_BYTES
+from idvae.errors import UserError
+from idvae.model import Model
+
+LOCAL = "127.0.0.1"
+NAMES = (LOCAL, "localhost", "[::1]")
+THREADS = 4  # that run functions; the queue lets the model be used by one at a time
+
+
+@contextmanager
+def serving(model: Model, name: str, host: str = LOCAL, port: int | None = None) -> Iterator[str]:
+    """Serve a model's page while the context lasts, and yield its address.
+
+    Args:
+        model: of images.
+        name: what it is called.
+        host: where it listens.
+        port: the first free one from 7860 if None.
+
+    Raises:
+        UserError: a model of points, gradio is not there, or the port is taken.
+    """
+    actions.check(model)
+    with tempfile.TemporaryDirectory(prefix="idvae-demo-") as folder, _environment(folder, host):
+        try:
+            from starlette.middleware import Middleware
+
+            from idvae.demo import page
+        except ImportError as error:
+            raise UserError(
+                f"the demo needs gradio ({error}); install idvae with the extra `demo`"
+            ) from error
+        blocks = page.page(model, name)
+        hosts = NAMES if host in (LOCAL, "localhost") else None
+        middleware = [Middleware(gate.Gate, folder=Path(folder), hosts=hosts)]
+        try:
+            blocks.launch(
+                server_name=host,
+                server_port=port,
+                prevent_thread_lock=True,
+                app_kwargs={"middleware": middleware, "docs_url": None, "redoc_url": None},
+                max_file_size=MAX_BYTES,
+                max_threads=THREADS,
+                state_session_capacity=100,
+                theme=page.THEME,
+                css=page.CSS,
+                footer_links=[],
+                allowed_paths=[],
+                blocked_paths=[],
+                share=False,
+                inline=False,
+                ssr_mode=False,
+                pwa=False,
+                mcp_server=False,
+                enable_monitoring=False,
+                run_history=False,
+                num_workers=0,
+                show_error=True,
+                quiet=True,
+            )
+        except OSError as error:
+            raise UserError(
+                f"cannot listen at {host}, port {port or 'from 7860 on'}; choose another --port"
+            ) from error
+        try:
+            yield f"http://{host}:{blocks.server_port}"
+        finally:
+            blocks.close(verbose=False)
+
+
+def wait() -> None:
+    """Until Ctrl-C, or the signal by which a process is asked to end."""
+    stopped = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        while not stopped.wait(1.0):  # without a limit some systems would not see the signal
+            pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _environment(folder: str, host: str) -> Iterator[None]:
+    """What Gradio looks up: where files go, that it tells no one, that no proxy stands between.
+
+    It asks its own page whether it is up, which must not go through a proxy.
+    """
+    direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), LOCAL, "localhost", host]))
+    values: dict[str, Any] = {
+        "GRADIO_TEMP_DIR": folder,
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "NO_PROXY": direct,
+        "no_proxy": direct,
+    }
+    before = {key: os.environ.get(key) for key in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
