@@ -1,0 +1,22 @@
+"""`idvae demo` before it serves: what it tells who asks for what is not there."""
+
+import sys
+
+from idvae.cli import main
+
+
+def test_mistakes_are_told(tmp_path, capsys):
+    for arguments in (["--port", "0"], ["--port", "x"], [str(tmp_path)], ["pretrained/nothing"]):
+        assert main(["demo", *arguments]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("idvae: error: ")
+        assert error.count("\n") == 1
+
+
+def test_it_says_what_it_needs(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.delitem(sys.modules, "idvae.demo.page", raising=False)
+    assert main(["demo", "avatars-32", "--host", "0.0.0.0"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("warning: at 0.0.0.0 whoever reaches this machine")
+    assert "extra `demo`" in error.splitlines()[-1]
