@@ -20,12 +20,15 @@ from idvae.pictures import grids
 from idvae.seeds import checked_seed
 
 WAITING = 16  # requests that wait; one more is told that the queue is full
+MOVED = {"trigger_mode": "always_last", "show_progress": "hidden"}  # of a slider
 ONE = {"concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private"}
 CLEANING = (60, 3600)  # every minute: what is older than an hour
 FONTS = [gr.themes.Font(name) for name in ("ui-sans-serif", "system-ui", "sans-serif")]
 MONO = [gr.themes.Font(name) for name in ("ui-monospace", "monospace")]
 # Gradio's own greys of notes, and its white on blue, are too faint to read.
 THEME = gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONO).set(
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
     block_info_text_color="*neutral_600",
     block_info_text_color_dark="*neutral_300",
     block_label_text_color="*neutral_700",
@@ -150,7 +153,7 @@ def generate_tab(model: Model) -> Starting:
 
     button.click(told(make), inputs, out, **ONE)
     for moved in (truncation, count):
-        moved.release(told(make), inputs, out, **ONE)
+        moved.input(told(make), inputs, out, **MOVED, **ONE)
     asked.input(told(make), inputs, out, **ONE)
     another.click(told(lambda s: whole(s) + 1), seed, seed, **ONE).success(
         told(make), inputs, out, **ONE
@@ -161,7 +164,7 @@ def generate_tab(model: Model) -> Starting:
 def reconstruct_tab(model: Model) -> Starting:
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
-            chosen = Chosen(model, "Your image")
+            chosen = Chosen(model, "Your image", 1)
             button = gr.Button("Reconstruct", variant="primary")
         with gr.Column(scale=2, min_width=280):
             out = shown("As the model sees it, and its reconstruction")
@@ -174,7 +177,7 @@ def reconstruct_tab(model: Model) -> Starting:
     button.click(told(make), chosen.inputs, out, **ONE)
 
     def start() -> Sequence[Any]:
-        image, y = actions.drawn(model, 1)
+        image, y = chosen.start()
         made = np.stack([image, actions.reconstruct(model, image, y)])
         return [*chosen.values(image, y), enlarged(grids.grid(made, 2))]
 
@@ -184,11 +187,12 @@ def reconstruct_tab(model: Model) -> Starting:
 def edit_tab(model: Model) -> Starting:
     names = model.condition.names
     most = 1.0 if model.condition.kind == LABELS else 1.5
+    excluded = {name: actions.excluded_by(model, name) for name in names}
     with gr.Column(elem_classes="stays"):
         out = shown("As the model sees it, its reconstruction, edited", height=230)
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
-            chosen = Chosen(model, "Your image")
+            chosen = Chosen(model, "Your image", 2)
         with gr.Column(scale=2, min_width=280):
             with gr.Row():
                 sliders = [
@@ -215,20 +219,20 @@ def edit_tab(model: Model) -> Starting:
         def move(path: Path | None, told_names: Any, *shares: float) -> list[Any]:
             wanted = dict(zip(names, shares, strict=True))
             wanted = actions.without_excluded(model, wanted, name)
-            return [*wanted.values(), make(path, told_names, *wanted.values())]
+            others = [wanted[other] for other in excluded[name]]
+            return [*others, make(path, told_names, *wanted.values())]
 
         return move
 
     chosen.leads_to(as_it_is, [*sliders, out])
     reset.click(told(as_it_is), chosen.inputs, [*sliders, out], **ONE)
-    for name, slider in zip(names, sliders, strict=True):
-        slider.release(
-            told(moved(name)), [*chosen.inputs, *sliders], [*sliders, out],
-            show_progress="hidden", **ONE,
-        )  # fmt: skip
+    box_of = dict(zip(names, sliders, strict=True))
+    for name, slider in box_of.items():
+        others = [box_of[other] for other in excluded[name]]  # not itself: it is being moved
+        slider.input(told(moved(name)), [*chosen.inputs, *sliders], [*others, out], **MOVED, **ONE)
 
     def start() -> Sequence[Any]:
-        image, y = actions.drawn(model, 2)
+        image, y = chosen.start()
         wanted = actions.y_to_strengths(model, y)
         return [*chosen.values(image, y), *wanted.values(), picture(image, y, wanted)]
 
@@ -252,9 +256,9 @@ def interpolate_tab(model: Model) -> Starting:
 
     with gr.Row():
         ends = []
-        for label in ("From", "To"):
+        for label, seed in (("From", 3), ("To", 4)):
             with gr.Column(min_width=280):
-                ends.append(Chosen(model, label))
+                ends.append(Chosen(model, label, seed))
     steps.render()
     button = gr.Button("Interpolate", variant="primary")
     out = shown("The way")
@@ -267,12 +271,12 @@ def interpolate_tab(model: Model) -> Starting:
         return way(actions.between_images(model, a, b, int(steps), y_a, y_b))
 
     button.click(told(make), inputs, out, **ONE)
-    steps.release(told(make), inputs, out, **ONE)
+    steps.input(told(make), inputs, out, **MOVED, **ONE)
     for end in ends:
         end.leads_to(None, None)
 
     def start() -> Sequence[Any]:
-        (a, y_a), (b, y_b) = (actions.drawn(model, seed) for seed in (3, 4))
+        (a, y_a), (b, y_b) = (end.start() for end in ends)
         made = way(actions.between_images(model, a, b, 8, y_a, y_b))
         return [*ends[0].values(a, y_a), *ends[1].values(b, y_b), made]
 
@@ -282,7 +286,7 @@ def interpolate_tab(model: Model) -> Starting:
 def judge_tab(model: Model) -> Starting:
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
-            chosen = Chosen(model, "Your image")
+            chosen = Chosen(model, "Your image", 5)
             button = gr.Button("Judge", variant="primary")
         with gr.Column(scale=2, min_width=280):
             out = gr.HTML(label="What the discriminator answers")
@@ -294,7 +298,7 @@ def judge_tab(model: Model) -> Starting:
     button.click(told(make), chosen.inputs, out, **ONE)
 
     def start() -> Sequence[Any]:
-        image, y = actions.drawn(model, 5)
+        image, y = chosen.start()
         return [*chosen.values(image, y), strip(actions.judge(model, image, y))]
 
     return Starting([*chosen.outputs, out], start)
@@ -306,17 +310,19 @@ class Chosen:
     Args:
         model: of images.
         label: what stands above the image.
+        seed: of the sample that is there first.
 
     Attributes:
         inputs: components that `read` takes the values of.
         outputs: components that `values` gives values for.
     """
 
-    def __init__(self, model: Model, label: str) -> None:
+    def __init__(self, model: Model, label: str, seed: int) -> None:
         self.model = model
         self.picture = upload_box(label)
         with gr.Row(equal_height=True):
-            self.seed = seed_box("Seed", 1)
+            self.first = seed
+            self.seed = seed_box("Seed", seed)
             self.draw = gr.Button("Draw a sample", min_width=140)
         self.has = None
         if actions.needs_telling(model):
@@ -340,6 +346,10 @@ class Chosen:
         if not path.is_file():
             raise UserError("this image is no longer kept; upload or draw it again")
         return read_upload(path, self.model.shape), self._told(names)
+
+    def start(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The sample that is there first, and what it has."""
+        return actions.drawn(self.model, self.first)
 
     def values(self, image: np.ndarray, y: np.ndarray | None) -> list[Any]:
         """An image that was made, and what it has, for `outputs`."""
