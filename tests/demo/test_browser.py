@@ -53,7 +53,9 @@ def open_tab(driver, name):
 
 
 def press(driver, label):
-    (button,) = [button for button in seen(driver, "button") if button.text == label]
+    (button,) = [
+        button for button in seen(driver, "[role=tabpanel] button") if button.text == label
+    ]
     button.click()
 
 

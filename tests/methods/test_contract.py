@@ -100,6 +100,18 @@ def test_shapes(name, shape):
     assert x.shape == shape.batch(3)
     if method.reconstructs:
         assert method.encode(x).shape == (3, 6)
+    if method.judges:
+        assert method.logit(x, None).shape == (3,)
+    else:
+        assert type(method).logit is Method.logit
+
+
+@pytest.mark.parametrize("name", ["gan", "alpha-gan", "mr-gan", "r3gan", "vae-gan", "idvae-plus"])
+def test_a_discriminator_that_is_asked_sees_images_as_they_are(name):
+    step = run_step(name, augment="colour")
+    method, plain = step.method.eval(), run_step(name).method.eval()
+    plain.load_state_dict(method.state_dict())
+    torch.testing.assert_close(method.logit(step.x, None), plain.logit(step.x, None))
 
 
 @pytest.mark.parametrize("name", [n for n in methods.names() if methods.get(n).reconstructs])

@@ -41,6 +41,7 @@ THEME = gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONO).set(
 CSS = """
 .picture img { image-rendering: pixelated; object-fit: contain; width: 100%; height: 100%; }
 .verdict { font-size: 1.05rem; }
+.stays .picture img { max-height: 230px; }
 .stays { position: sticky; top: 0; z-index: 5; }  /* seen while sliders below it are moved */
 """
 
@@ -149,7 +150,7 @@ def generate_tab(model: Model) -> Starting:
     def make(seed: Any, truncation: float, count: float, asked: Any) -> np.ndarray:
         names = [asked] if isinstance(asked, str) else asked or []
         images = actions.generate(model, int(count), whole(seed), truncation, names)
-        return enlarged(grids.grid(images))
+        return tiled(images)
 
     button.click(told(make), inputs, out, **ONE)
     for moved in (truncation, count):
@@ -171,15 +172,15 @@ def reconstruct_tab(model: Model) -> Starting:
 
     def make(path: Path | None, names: Any) -> np.ndarray:
         image, y = chosen.read(path, names)
-        return enlarged(grids.grid(np.stack([image, actions.reconstruct(model, image, y)]), 2))
+        return tiled([image, actions.reconstruct(model, image, y)], 2)
 
     chosen.leads_to(make, out)
     button.click(told(make), chosen.inputs, out, **ONE)
 
     def start() -> Sequence[Any]:
         image, y = chosen.start()
-        made = np.stack([image, actions.reconstruct(model, image, y)])
-        return [*chosen.values(image, y), enlarged(grids.grid(made, 2))]
+        made = [image, actions.reconstruct(model, image, y)]
+        return [*chosen.values(image, y), tiled(made, 2)]
 
     return Starting([*chosen.outputs, out], start)
 
@@ -189,7 +190,7 @@ def edit_tab(model: Model) -> Starting:
     most = 1.0 if model.condition.kind == LABELS else 1.5
     excluded = {name: actions.excluded_by(model, name) for name in names}
     with gr.Column(elem_classes="stays"):
-        out = shown("As the model sees it, its reconstruction, edited", height=230)
+        out = shown("As the model sees it, its reconstruction, edited")
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             chosen = Chosen(model, "Your image", 2)
@@ -207,7 +208,7 @@ def edit_tab(model: Model) -> Starting:
 
     def picture(image: np.ndarray, y: np.ndarray | None, wanted: dict[str, float]) -> np.ndarray:
         made = [image, actions.reconstruct(model, image, y), actions.edit(model, image, y, wanted)]
-        return enlarged(grids.grid(np.stack(made), 3))
+        return tiled(made, 3)
 
     def as_it_is(path: Path | None, told_names: Any) -> list[Any]:
         image, y = chosen.read(path, told_names)
@@ -419,12 +420,12 @@ def whole(seed: Any) -> int:
 
 
 def way(images: np.ndarray) -> np.ndarray:
-    return enlarged(grids.grid(images, 4))
+    return tiled(images, 4)  # few in a row: a phone is narrow
 
 
-def enlarged(picture: np.ndarray, least: int = 480) -> np.ndarray:
-    """A grid as Gradio takes it, large enough to look at: uint8 (height, width, 3)."""
-    return rgb(grids.enlarge(picture, least))
+def tiled(images: Sequence[np.ndarray] | np.ndarray, columns: int | None = None) -> np.ndarray:
+    """Images in one picture, large enough to look at: uint8 (height, width, 3)."""
+    return rgb(grids.enlarge(grids.grid(np.stack(images), columns, gap=1)))
 
 
 def rgb(image: np.ndarray) -> np.ndarray:
