@@ -1,5 +1,6 @@
 """`idvae demo` before it serves: what it tells who asks for what is not there."""
 
+import socket
 import sys
 
 from idvae.cli import main
@@ -20,3 +21,11 @@ def test_it_says_what_it_needs(monkeypatch, capsys):
     error = capsys.readouterr().err
     assert error.startswith("warning: at 0.0.0.0 whoever reaches this machine")
     assert "extra `demo`" in error.splitlines()[-1]
+
+
+def test_a_port_that_is_taken_is_told(capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert main(["demo", "avatars-32", "--port", str(taken.getsockname()[1])]) == 2
+    assert "choose another --port" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ def serving(model: Model, name: str, host: str = LOCAL, port: int | None = None)
         UserError: a model of points, gradio is not there, or the port is taken.
     """
     actions.check(model)
+    if port is not None:
+        _check_free(host, port)
     with tempfile.TemporaryDirectory(prefix="idvae-demo-") as folder, _environment(folder, host):
         try:
             from starlette.middleware import Middleware
@@ -72,13 +75,23 @@ def serving(model: Model, name: str, host: str = LOCAL, port: int | None = None)
                 quiet=True,
             )
         except OSError as error:
-            raise UserError(
-                f"cannot listen at {host}, port {port or 'from 7860 on'}; choose another --port"
-            ) from error
+            raise UserError(f"cannot listen at {host} ({error}); choose another --port") from error
         try:
             yield f"http://{host}:{blocks.server_port}"
         finally:
             blocks.close(verbose=False)
+
+
+def _check_free(host: str, port: int) -> None:
+    """Before anything is loaded; Gradio would find out late, and leave sockets open."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as trying:
+        trying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trying.bind((host.strip("[]"), port))
+        except OSError as error:
+            raise UserError(f"cannot listen at {host}, port {port}: {error.strerror}; choose "
+                            "another --port") from error  # fmt: skip
 
 
 def wait() -> None:
