@@ -20,7 +20,6 @@ from idvae.pictures import grids
 from idvae.seeds import checked_seed
 
 WAITING = 16  # requests that wait; one more is told that the queue is full
-MOVED = {"trigger_mode": "always_last", "show_progress": "hidden"}  # of a slider
 ONE = {"concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private"}
 CLEANING = (60, 3600)  # every minute: what is older than an hour
 FONTS = [gr.themes.Font(name) for name in ("ui-sans-serif", "system-ui", "sans-serif")]
@@ -154,7 +153,7 @@ def generate_tab(model: Model) -> Starting:
 
     button.click(told(make), inputs, out, **ONE)
     for moved in (truncation, count):
-        moved.input(told(make), inputs, out, **MOVED, **ONE)
+        when_moved(moved, make, inputs, out)
     asked.input(told(make), inputs, out, **ONE)
     another.click(told(lambda s: whole(s) + 1), seed, seed, **ONE).success(
         told(make), inputs, out, **ONE
@@ -216,12 +215,13 @@ def edit_tab(model: Model) -> Starting:
         wanted = actions.y_to_strengths(model, y)
         return [*wanted.values(), picture(image, y, wanted)]
 
-    def moved(name: str) -> Callable[..., list[Any]]:
-        def move(path: Path | None, told_names: Any, *shares: float) -> list[Any]:
+    def moved(name: str) -> Callable[..., Any]:
+        def move(path: Path | None, told_names: Any, *shares: float) -> Any:
             wanted = dict(zip(names, shares, strict=True))
             wanted = actions.without_excluded(model, wanted, name)
             others = [wanted[other] for other in excluded[name]]
-            return [*others, make(path, told_names, *wanted.values())]
+            made = make(path, told_names, *wanted.values())
+            return [*others, made] if others else made  # Gradio takes one output as it is
 
         return move
 
@@ -230,7 +230,7 @@ def edit_tab(model: Model) -> Starting:
     box_of = dict(zip(names, sliders, strict=True))
     for name, slider in box_of.items():
         others = [box_of[other] for other in excluded[name]]  # not itself: it is being moved
-        slider.input(told(moved(name)), [*chosen.inputs, *sliders], [*others, out], **MOVED, **ONE)
+        when_moved(slider, moved(name), [*chosen.inputs, *sliders], [*others, out])
 
     def start() -> Sequence[Any]:
         image, y = chosen.start()
@@ -272,7 +272,7 @@ def interpolate_tab(model: Model) -> Starting:
         return way(actions.between_images(model, a, b, int(steps), y_a, y_b))
 
     button.click(told(make), inputs, out, **ONE)
-    steps.input(told(make), inputs, out, **MOVED, **ONE)
+    when_moved(steps, make, inputs, out)
     for end in ends:
         end.leads_to(None, None)
 
@@ -387,6 +387,14 @@ class Chosen:
         shares = actions.y_to_strengths(self.model, y)
         found = [name for name, share in shares.items() if share > 0.5]
         return found[0] if self.model.condition.kind == LABELS else found
+
+
+def when_moved(slider: gr.Slider, make: Callable[..., Any], inputs: Any, outputs: Any) -> None:
+    """Make again while a slider is moved; its button that sets it back tells of a release alone."""
+    gr.on(
+        [slider.input, slider.release], told(make), inputs, outputs,
+        trigger_mode="always_last", show_progress="hidden", **ONE,
+    )  # fmt: skip
 
 
 def asked_box(model: Model) -> Any:
