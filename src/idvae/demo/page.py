@@ -41,7 +41,6 @@ CSS = """
 .picture img { image-rendering: pixelated; object-fit: contain; width: 100%; height: 100%; }
 .verdict { font-size: 1.05rem; }
 .stays .picture img { max-height: 230px; }
-.stays { position: sticky; top: 0; z-index: 5; }  /* seen while sliders below it are moved */
 """
 
 
