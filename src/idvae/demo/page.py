@@ -40,7 +40,7 @@ THEME = gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=MONO).set(
 CSS = """
 .picture img { image-rendering: pixelated; object-fit: contain; width: 100%; height: 100%; }
 .verdict { font-size: 1.05rem; }
-.stays .picture img { max-height: 230px; }
+.edited .picture img { max-height: 230px; }
 """
 
 
@@ -187,7 +187,7 @@ def edit_tab(model: Model) -> Starting:
     names = model.condition.names
     most = 1.0 if model.condition.kind == LABELS else 1.5
     excluded = {name: actions.excluded_by(model, name) for name in names}
-    with gr.Column(elem_classes="stays"):
+    with gr.Column(elem_classes="edited"):
         out = shown("As the model sees it, its reconstruction, edited")
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
