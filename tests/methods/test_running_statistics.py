@@ -34,6 +34,8 @@ def forgotten(method):
 
 def shown(net, step, trunk="trunk"):
     """What a trunk is given where its running statistics are of that."""
+    if hasattr(net, "shared") and trunk != "shared":  # the rest of one, which is not shared
+        return net.shared(step.x, step.y)
     if trunk == "z_trunk":  # IcGAN's encoder of codes knows generated images only
         return net.decode(step.noise["z"], step.y)
     return net.noisy(step.x, step.noise["n"]) if hasattr(net, "noisy") else step.x
@@ -44,8 +46,11 @@ def posterior_code(net, step):
         return net.posterior(step.x, step.y, step.noise["eps"])[0]
     if not hasattr(net, "enc"):
         return net.encode(shown(net, step), step.y)
-    trunk = getattr(net, "shared", None) or net.trunk
-    return normal_code(*net.enc(trunk(step.x, step.y)), step.noise["eps"])
+    if hasattr(net, "shared"):
+        features = net.enc_trunk(net.shared(step.x, step.y), step.y)
+    else:
+        features = net.trunk(step.x, step.y)
+    return normal_code(*net.enc(features), step.noise["eps"])
 
 
 @torch.no_grad()
@@ -53,10 +58,11 @@ def expected(net, step):
     """Real images once through each trunk; each kind of codes that is decoded, once."""
     decodes = net.reconstructs and net.name not in PRIOR_ALONE
     code = posterior_code(net, step) if decodes else None
-    with statistics_of("real"):
-        for name, child in net.named_children():
-            if name.endswith(("trunk", "shared")):
-                child(shown(net, step, name), step.y)
+    for name, child in net.named_children():
+        if name.endswith(("trunk", "shared")):
+            seen = shown(net, step, name)
+            with statistics_of("real"):
+                child(seen, step.y)
     for kind, z in (("prior", step.noise.get("z")), ("posterior", code)):
         if z is not None:
             with statistics_of(kind):

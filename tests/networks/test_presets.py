@@ -81,6 +81,14 @@ def test_a_preset_in_one_file_trains_a_method(tmp_path, condition):
     assert idvae.load(run.path).sample(3).shape == (3, 16, 16, 1)
 
 
+def test_a_trunk_that_cannot_be_cut_is_shared_whole_or_not_at_all():
+    nets = Networks(DataShape(16, 1), NetworkConfig("toy"))
+    with pytest.raises(UserError, match="--share 1: a trunk of --preset toy cannot be cut"):
+        nets.trunk_in_two("1")
+    assert isinstance(nets.trunk_in_two("trunk")[0], Flat)
+    assert isinstance(nets.trunk_in_two("none")[1], Flat)
+
+
 def test_a_preset_is_offered_for_its_own_kind_of_data():
     assert Networks(DataShape(16, 1)).config.preset == "small"  # the first that fits is the default
     with pytest.raises(UserError, match="--preset toy does not fit points; choose mlp"):

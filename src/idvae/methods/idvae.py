@@ -16,7 +16,7 @@ from idvae import losses
 from idvae.errors import UserError
 from idvae.methods.adversarial import Adversarial
 from idvae.methods.method import Update
-from idvae.networks import Networks, statistics_of
+from idvae.networks import Networks, statistics_of, unchanged
 from idvae.networks.augment import UNIFORMS, augment
 from idvae.options import Count, Share, Weight
 
@@ -52,6 +52,9 @@ class IDVAEConfig:
             attribute turned, which is harder to tell, instead of another image's.
         absolute: weight of |x − x̃| (a mean over pixels) in the decoder's loss: where an image is
             flat a reconstruction is to be flat too.
+        share: what encoder and discriminator have in common, θ_shared: the trunk, up to the
+            layer that both heads read; none of it, two trunks of one shape; or a number of
+            blocks of the trunk, from the image on.
     """
 
     alpha: Weight = 1.0
@@ -71,6 +74,7 @@ class IDVAEConfig:
     edits: Share = 0.0
     turned: Share = 0.0
     absolute: Weight = 0.0
+    share: str = "trunk"
 
 
 @dataclass
@@ -113,7 +117,10 @@ class IDVAEPlusConfig(IDVAEConfig):
 
 
 class IDVAE(Adversarial):
-    """θ_shared: trunk, θ_enc: Gaussian head, θ_dis: logit head, θ_dec: decoder (Figure 2)."""
+    """θ_shared: trunk, θ_enc: Gaussian head, θ_dis: logit head, θ_dec: decoder (Figure 2).
+
+    What of the trunk is not shared (`--share`) θ_enc and θ_dis have each for themselves.
+    """
 
     name = "idvae"
     title = "IDVAE"
@@ -126,7 +133,7 @@ class IDVAE(Adversarial):
         "joint": "L_dis + L_enc   [9, 8]",
         "dec": "omega L_GAN + lambda L_recons^dis (+ gamma L_recons)   [13, 12, 11]",
     }
-    reads = "shared"
+    reads = "features_enc"
 
     def __init__(self, nets: Networks, config: IDVAEConfig) -> None:
         super().__init__(nets, config)
@@ -141,16 +148,21 @@ class IDVAE(Adversarial):
         self.terms |= {name for name in weights if getattr(config, name)}
         self.views: Iterator = repeat((None, None, None))  # how x, x' and x̃ are shown to θ_dis
         self.turns: Tensor | None = None  # which attribute of each image is turned
-        self.shared = nets.trunk(judges=True)
+        self.shared, self.dis_trunk = nets.trunk_in_two(config.share, judges=True)
         self.enc = nets.gaussian_head()
         self.dis = nets.logit_head(config.deviation)
         self.dec = nets.decoder()
-        dis, enc, dec = ("shared", "dis"), ("shared", "enc"), ("dec",)
-        self.groups = {
-            "dis-first": {"dis": dis, "enc": enc, "dec": dec},
-            "enc-first": {"enc": enc, "dis": dis, "dec": dec},
-            "joint": {"joint": ("shared", "dis", "enc"), "dec": dec},
+        self.enc_trunk = self.dis_trunk
+        if self.dis_trunk is not unchanged:  # the last: all else begins as where it is shared
+            _, self.enc_trunk = nets.trunk_in_two(config.share)
+        dis, enc, dec = ("dis_trunk", "dis"), ("enc_trunk", "enc"), ("dec",)
+        groups = {
+            "dis-first": {"dis": ("shared", *dis), "enc": ("shared", *enc), "dec": dec},
+            "enc-first": {"enc": ("shared", *enc), "dis": ("shared", *dis), "dec": dec},
+            "joint": {"joint": ("shared", *dis, *enc), "dec": dec},
         }[config.schedule]
+        there = dict(self.named_children())  # parts without layers are not
+        self.groups = {g: tuple(n for n in names if n in there) for g, names in groups.items()}
         if self.dec_steps > 1:
             self.repeats = {"dec": self.dec_steps}
 
@@ -189,7 +201,7 @@ class IDVAE(Adversarial):
     def with_edits(self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor) -> Tensor:
         """The codes z', the first of them those of the images one place before."""
         with no_grad():
-            mu, logvar = self.enc(self.shared(x, y))
+            mu, logvar = self.posterior(self.shared(x, y), y)
         codes, count = mu + (0.5 * logvar).exp() * eps, round(self.config.edits * len(z))
         return torch.cat([codes.roll(1, 0)[:count], z[count:]])
 
@@ -237,20 +249,26 @@ class IDVAE(Adversarial):
     ) -> None:
         """θ_dec has moved: decode anew, from fresh codes. Those before fed running statistics."""
         with no_grad():
-            h = self.shared(x, y)
+            mu, logvar = self.posterior(self.shared(x, y), y)
         for eps_again, z_again in zip(eps, z, strict=True):
-            _, x_rec = self.decode_posterior(h, y, eps_again)
+            x_rec = self.dec(mu + (0.5 * logvar).exp() * eps_again, y)
             update("dec", self.loss_dec(x, y, x_rec, self.dec(z_again, y)))
 
     def loss_dis(
         self, x: Tensor, y: Tensor | None, h: Tensor, x_rec: Tensor | None, x_gen: Tensor
     ) -> Tensor:
-        """L_dis [9] with h = Dis_l(x); x̃ and x' are data here, each batch normalised on its own."""
+        """L_dis [9]; h is what θ_shared makes of x, x̃ and x' are data here.
+
+        Each batch is normalised on its own; a trunk that is θ_dis's alone follows real images here.
+        """
         fakes = [x_gen] if x_rec is None or "rec_fakes" not in self.terms else [x_gen, x_rec]
         if "r2" in self.terms:
             fakes = [fake.requires_grad_() for fake in fakes]
         of_x, *of_fakes = next(self.views)
-        features = [self.shown(x, y, of_x, h)]
+        if of_x is not None:
+            h = self.shared(augment(x, of_x, self.augmentations), y)
+        with statistics_of("real"):
+            features = [self.dis_trunk(h, y)]
         features += [self.shown(fake, y, of) for fake, of in zip(fakes, of_fakes, strict=False)]
         logits = [self.dis(g) for g in features]
         names = ("dis_x", "dis_gen", "dis_rec")
@@ -283,8 +301,8 @@ class IDVAE(Adversarial):
     def loss_dec(self, x: Tensor, y: Tensor | None, x_rec: Tensor, x_gen: Tensor) -> Tensor:
         """L_dec [13]; Dis_l(x) is a constant target. γ adds IDVAE(R)'s pixels (section 5.1)."""
         with no_grad():
-            h = self.shared(x, y)
-        h_rec = self.shared(x_rec, y)
+            h = self.features(x, y)
+        h_rec = self.features(x_rec, y)
         gan, recons_dis = self.loss_gan(x, y, x_rec, x_gen, h, h_rec), losses.recons_dis(h, h_rec)
         loss = losses.dec(gan, recons_dis, self.config.omega, self.config.lambda_)
         if "gamma" in self.terms:
@@ -313,12 +331,24 @@ class IDVAE(Adversarial):
     ) -> Tensor:
         """Dis_l of what θ_dis answers for: x as `view` alters it, or x itself; h = Dis_l(x)."""
         if view is not None:
-            return self.shared(augment(x, view, self.augmentations), y)
-        return self.shared(x, y) if h is None else h
+            return self.features(augment(x, view, self.augmentations), y)
+        return self.features(x, y) if h is None else h
+
+    def features(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """Dis_l(x), which θ_dis reads, and L_recons^dis compares, shape (B, features)."""
+        return self.dis_trunk(self.shared(x, y), y)
+
+    def features_enc(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """What θ_enc's head reads: Dis_l(x), unless the two have trunks of their own."""
+        return self.enc_trunk(self.shared(x, y), y)
+
+    def posterior(self, h: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(μ, log σ²) of q(z|x) from what θ_shared makes of x."""
+        return self.enc(self.enc_trunk(h, y))
 
     def logit(self, x: Tensor, y: Tensor | None) -> Tensor:
         """The logit of Dis(x), shape (B,)."""
-        return self.dis(self.shared(x, y))
+        return self.dis(self.features(x, y))
 
     def reconstruct(
         self, x: Tensor, y: Tensor | None, eps: Tensor
@@ -329,13 +359,13 @@ class IDVAE(Adversarial):
     def decode_posterior(
         self, h: Tensor, y: Tensor | None, eps: Tensor
     ) -> tuple[tuple[Tensor, Tensor], Tensor]:
-        """The same from the features h = Dis_l(x)."""
-        mu, logvar = self.enc(h)
+        """The same from what θ_shared makes of x."""
+        mu, logvar = self.posterior(h, y)
         z = mu + (0.5 * logvar).exp() * eps
         return (mu, logvar), self.dec(z, y)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        return self.enc(self.shared(x, y))[0]
+        return self.posterior(self.shared(x, y), y)[0]
 
 
 class IDVAER(IDVAE):

@@ -23,6 +23,7 @@ from idvae.networks.heads import (
 from idvae.networks.norm import BatchNorm, normalise_across, statistics_of
 from idvae.networks.preset import Preset
 from idvae.networks.spectral import Network, normalise
+from idvae.networks.trunks import Part, Trunk, unchanged
 from idvae.options import check_ranges
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "normalise_across",
     "resolved",
     "statistics_of",
+    "unchanged",
 ]
 
 # name → module:class; of those that fit the data, the first is the default.
@@ -111,6 +113,36 @@ class Networks:
         """
         made = (self.preset if told else self.untold).trunk()
         return self._judge(made) if judges else made
+
+    def trunk_in_two(self, share: str, judges: bool = False) -> tuple[Part, Part]:
+        """A trunk up to the layer where what is shared ends, and the rest of it.
+
+        Both are (h, y) → h; one without layers is `unchanged`, which is no module.
+
+        Args:
+            share: what is below that layer: all of the "trunk", "none" of it, or a number of its
+                blocks.
+            judges: whether a discriminator reads the features.
+
+        Raises:
+            UserError: there are fewer blocks, or the preset's trunk cannot be cut.
+        """
+        trunk = self.trunk(judges=judges)
+        if share == "none":
+            return unchanged, trunk
+        if share == "trunk":
+            return trunk, unchanged
+        if not isinstance(trunk, Trunk):
+            raise UserError(
+                f"--share {share}: a trunk of --preset {self.config.preset} cannot be cut; "
+                "it is trunk or none"
+            )
+        if not share.isdecimal() or not 1 <= int(share) <= trunk.depth:
+            raise UserError(
+                f"--share {share}: it is trunk, none or, of the {trunk.depth} blocks that a trunk "
+                f"of --preset {self.config.preset} has here, a number from 1 to {trunk.depth}"
+            )
+        return (trunk, unchanged) if int(share) == trunk.depth else trunk.cut(int(share))
 
     def _judge(self, network: Network) -> Network:
         """A network of a discriminator or a critic, as the options have it."""

@@ -46,7 +46,7 @@ class NetworkConfig:
         z_dim: dimensions of the latent code z; by default 64 (small, residual), 128 (paper), 4
             (mlp) or 2 (deep-mlp).
         spectral: divide each layer of a discriminator or a critic by its largest singular value
-            (spectral normalisation, Miyato et al.); IDVAE's encoder, which is one, too.
+            (spectral normalisation, Miyato et al.); what IDVAE's encoder shares with one, too.
     """
 
     preset: str | None = None

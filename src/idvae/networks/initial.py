@@ -9,10 +9,11 @@ def join(h: Tensor, y: Tensor | None) -> Tensor:
     return h if y is None else torch.cat([h, y.to(h.dtype)], 1)
 
 
-def initialise(module: nn.Module) -> None:
-    """Weights from a normal of deviation 0.02 cut at two deviations, biases 0 (the authors')."""
+def initialise(module: nn.Module) -> nn.Module:
+    """The same with weights from a normal of deviation 0.02 cut at two, biases 0 (the authors')."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.trunc_normal_(layer.weight, std=0.02, a=-0.04, b=0.04)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+    return module

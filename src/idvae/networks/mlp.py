@@ -6,6 +6,7 @@ from torch.nn import functional as F
 from idvae.networks.config import DataShape
 from idvae.networks.initial import join
 from idvae.networks.preset import Preset
+from idvae.networks.trunks import Trunk
 
 
 class MLP(Preset):
@@ -26,8 +27,10 @@ class MLP(Preset):
         return MLPDecoder(self.z_dim, self.width, self.shape.channels, self.shape.condition)
 
 
-class MLPTrunk(nn.Module):
+class MLPTrunk(Trunk):
     """θ_shared for points: two hidden layers; y joins after the first."""
+
+    depth = 2
 
     def __init__(self, coordinates: int, width: int, condition: int) -> None:
         super().__init__()
@@ -39,6 +42,26 @@ class MLPTrunk(nn.Module):
         """Points (B, C) → features (B, width)."""
         h = F.leaky_relu(self.first(x), 0.2)
         return F.leaky_relu(self.second(join(h, y if self.condition else None)), 0.2)
+
+    def cut(self, blocks: int) -> tuple[nn.Module, nn.Module]:
+        return Hidden(self.first, 0), Hidden(self.second, self.condition)
+
+
+class Hidden(nn.Module):
+    """One hidden layer of a trunk that was cut.
+
+    Args:
+        layer: with the trunk's weights.
+        condition: width of the y that it takes too, 0 without one.
+    """
+
+    def __init__(self, layer: nn.Linear, condition: int) -> None:
+        super().__init__()
+        self.layer, self.condition = layer, condition
+
+    def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
+        """Points or features (B, F) → features (B, width)."""
+        return F.leaky_relu(self.layer(join(h, y if self.condition else None)), 0.2)
 
 
 class MLPDecoder(nn.Module):

@@ -5,6 +5,7 @@ from itertools import pairwise
 from torch import nn
 
 from idvae.networks.decoders import ConvDecoder
+from idvae.networks.initial import initialise
 from idvae.networks.norm import CODES, BatchNorm
 from idvae.networks.preset import ConvPreset
 from idvae.networks.trunks import ConvTrunk, Stage
@@ -37,7 +38,7 @@ class Paper(ConvPreset):
             conv = nn.Conv2d(previous, stage.width, 5, stage.stride, 2, bias=False)
             blocks.append(nn.Sequential(conv, BatchNorm(stage.width), nn.ReLU(inplace=True)))
             previous = stage.width + (0 if i else self.shape.condition)
-        return ConvTrunk(blocks, self.shape.condition)
+        return initialise(ConvTrunk(blocks, self.shape.condition))
 
     def decoder(self) -> nn.Module:
         widths = [self.stages[-1].width, *(stage.width for stage in reversed(self.stages[:-1]))]

@@ -1,6 +1,7 @@
 """`residual`: networks without normalisation, after R3GAN (Huang et al. 2024)."""
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 from idvae.networks.config import DataShape
 from idvae.networks.initial import join
 from idvae.networks.preset import Preset
+from idvae.networks.trunks import ConvTrunk, Trunk
 
 SLOPE = 0.2
 GAIN = math.sqrt(2 / (1 + SLOPE**2))  # of leaky ReLU: it keeps the variance of what goes in
@@ -51,7 +53,11 @@ class Residual(Preset):
         depth, blocks = len(self.widths), []
         for width, following in pairwise(self.widths):
             blocks += [Block(width, depth), Halve(width, following)]
-        return ResidualTrunk(self.shape, self.widths[0], [*blocks, Block(self.widths[-1], depth)])
+        blocks.append(Block(self.widths[-1], depth))
+        first = _scaled(nn.Conv2d(self.shape.channels, self.widths[0], 1, bias=False))
+        told = self.shape.condition
+        of_y = _scaled(nn.Linear(told, self.widths[0], bias=False)) if told else None
+        return ResidualTrunk(first, of_y, blocks)
 
     def decoder(self) -> nn.Module:
         widths = self.widths[::-1]
@@ -61,26 +67,30 @@ class Residual(Preset):
         return ResidualDecoder(self.shape, self.z_dim, widths[0], blocks, widths[-1])
 
 
-class ResidualTrunk(nn.Module):
+class ResidualTrunk(Trunk):
     """θ_shared: a 1×1 convolution, then blocks and halvings in turn.
 
     A condition y adds to the first convolution's channels what a linear layer makes of it: the
     same as joining y to them and mixing all by one more 1×1 convolution, since nothing lies
-    between.
+    between. It is cut after a halving; the first convolution goes with the first block.
 
     Args:
-        shape: of the images, and the width of y.
-        width: channels of the first convolution.
-        blocks: all that follows it.
+        first: the convolution from images.
+        told: the linear layer of y, None without a condition.
+        blocks: all that follows: block, halving, block, …, block.
+        flat: whether it is whole, and gives features, not a map.
     """
 
-    def __init__(self, shape: DataShape, width: int, blocks: list[nn.Module]) -> None:
+    def __init__(
+        self,
+        first: nn.Module,
+        told: nn.Module | None,
+        blocks: Sequence[nn.Module],
+        flat: bool = True,
+    ) -> None:
         super().__init__()
-        self.first = _scaled(nn.Conv2d(shape.channels, width, 1, bias=False))
-        self.told = (
-            _scaled(nn.Linear(shape.condition, width, bias=False)) if shape.condition else None
-        )
-        self.blocks = nn.Sequential(*blocks)
+        self.first, self.told, self.flat = first, told, flat
+        self.blocks, self.depth = nn.Sequential(*blocks), (len(blocks) + 1) // 2
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Features Dis_l(x), flattened.
@@ -95,7 +105,12 @@ class ResidualTrunk(nn.Module):
         h = self.first(x)
         if self.told is not None:
             h = h + self.told(y.to(h.dtype))[:, :, None, None]
-        return self.blocks(h).flatten(1)
+        h = self.blocks(h)
+        return h.flatten(1) if self.flat else h
+
+    def cut(self, blocks: int) -> tuple[nn.Module, nn.Module]:
+        lower = ResidualTrunk(self.first, self.told, self.blocks[: 2 * blocks], flat=False)
+        return lower, ConvTrunk(self.blocks[2 * blocks :], condition=0)
 
 
 class ResidualDecoder(nn.Module):

@@ -5,6 +5,7 @@ from itertools import pairwise
 from torch import nn
 
 from idvae.networks.decoders import ConvDecoder
+from idvae.networks.initial import initialise
 from idvae.networks.norm import CODES, BatchNorm
 from idvae.networks.preset import ConvPreset
 from idvae.networks.trunks import ConvTrunk, Stage
@@ -39,7 +40,7 @@ class Small(ConvPreset):
             norm = [BatchNorm(stage.width)] if i else []
             blocks.append(nn.Sequential(conv, *norm, nn.LeakyReLU(0.2, inplace=True)))
             previous = stage.width + (0 if i else self.shape.condition)
-        return ConvTrunk(blocks, self.shape.condition)
+        return initialise(ConvTrunk(blocks, self.shape.condition))
 
     def decoder(self) -> nn.Module:
         widths = [stage.width for stage in reversed(self.stages)]
