@@ -16,11 +16,15 @@ from idvae.errors import UserError
 from idvae.evaluate import cache
 from idvae.evaluate.experts import DEFAULT, AnyExpert, open_experts
 from idvae.evaluate.features import Features, collect, processes
-from idvae.evaluate.metrics.frechet import frechet_distance, frechet_infinity
+from idvae.evaluate.metrics.frechet import (
+    frechet_distance,
+    frechet_infinity,
+    frechet_of_parts,
+)
 from idvae.evaluate.metrics.inception_score import inception_score
 from idvae.evaluate.metrics.kernel import kernel_distance
 from idvae.evaluate.metrics.neighbours import Balls, neighbourhoods
-from idvae.evaluate.metrics.statistics import KEEP
+from idvae.evaluate.metrics.statistics import KEEP, PartStatistics
 from idvae.evaluate.reference import (
     REFERENCE_N,
     Announce,
@@ -159,8 +163,14 @@ def _sample_set_size(n: int | None, source: Source, reference: Any, split: str |
 
 def _check_widths(real: Reference, experts: Sequence[AnyExpert]) -> None:
     for expert in experts:
-        width = real.features[expert.name].statistics.width
-        if width != expert.width:
+        statistics = real.features[expert.name].statistics
+        if expert.in_parts != isinstance(statistics, PartStatistics):
+            raise UserError(
+                f"{real.name} holds statistics of {'one' if expert.in_parts else 'several'} "
+                f"Gaussian{'' if expert.in_parts else 's'}, which are not those of {expert.name}"
+            )
+        width = statistics.width
+        if width != expert.width and not expert.in_parts:
             raise UserError(
                 f"{real.name} holds statistics of width {width}, and {expert.name} has "
                 f"{expert.width} features; they were made by another expert"
@@ -213,8 +223,8 @@ def score(
 ) -> dict[str, float]:
     """Every metric that can be had of two sets of features.
 
-    Metrics that need rows are left out where the reference has only moments; the Inception Score
-    where the expert has no logits.
+    Metrics that need rows are left out where the reference has only moments, or features are in
+    parts; the Inception Score where the expert has no logits.
 
     Args:
         fake, real: of one expert.
@@ -224,7 +234,9 @@ def score(
     """
     found: dict[str, float] = {}
     if "fd" in metrics:
-        found["fd"] = frechet_distance(fake.statistics, real.statistics)
+        in_parts = isinstance(fake.statistics, PartStatistics)
+        distance = frechet_of_parts if in_parts else frechet_distance
+        found["fd"] = distance(fake.statistics, real.statistics)
     if "fd_infinity" in metrics and fake.rows is not None:
         found["fd_infinity"] = frechet_infinity(fake.rows, real.statistics, seed=seed).value
     if "kid" in metrics and fake.rows is not None and real.rows is not None:
@@ -323,16 +335,16 @@ def _warnings(
     for expert in experts:
         statistics = real.features[expert.name].statistics
         for side, count in (("samples", n), ("reference", statistics.n)):
-            if count and count <= expert.width:
+            if count and count <= statistics.width:
                 told.append(
-                    f"{expert.name}: {count:,} images ({side}) for {expert.width:,} features: the "
-                    f"covariance has rank {min(count - 1, expert.width):,} at most, and the "
+                    f"{expert.name}: {count:,} images ({side}) for {statistics.width:,} features: "
+                    f"the covariance has rank {count - 1:,} at most, and the "
                     "distance grows as N shrinks; compare it only at this N"
                 )
     if n <= NEIGHBOURS:
         told.append(f"precision, recall, density and coverage need more than {NEIGHBOURS} images")
     if parts < repeats:
         told.append(f"the images allow {parts} disjoint sample sets of {n:,}, not {repeats}")
-    if any(found.rows is None for found in real.features.values()):
+    if any(real.features[e.name].rows is None and not e.in_parts for e in experts):
         told.append(f"{real.name} holds moments alone: only fd can be had from it")
     return told

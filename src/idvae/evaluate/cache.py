@@ -12,7 +12,7 @@ import numpy as np
 
 from idvae.errors import UserError
 from idvae.evaluate.features import Features
-from idvae.evaluate.metrics.statistics import Statistics
+from idvae.evaluate.metrics.statistics import PartStatistics, load_statistics
 from idvae.io.arrays import ArrayFile
 from idvae.io.files import atomic_file
 from idvae.io.places import cache_folder
@@ -35,7 +35,9 @@ def load(facts: Mapping[str, Any]) -> Features | None:
     try:
         if json.loads(path.with_suffix(".json").read_text(encoding="utf-8")) != facts:
             return None
-        statistics = Statistics.load(path)
+        statistics = load_statistics(path)
+        if isinstance(statistics, PartStatistics):
+            return Features(statistics, None)
         rows = statistics.rows
         if rows is None:
             rows = ArrayFile(path).read("chosen")
@@ -48,7 +50,7 @@ def save(facts: Mapping[str, Any], features: Features) -> Path:
     """Keep features; other tools read `mu` and `sigma` from the .npz."""
     path = place(facts)
     extra: dict[str, np.ndarray] = {}
-    if features.statistics.rows is None and features.rows is not None:
+    if features.rows is not None and features.statistics.rows is None:
         extra["chosen"] = features.rows
     features.statistics.save(path, extra)
     with atomic_file(path.with_suffix(".json")) as temporary:

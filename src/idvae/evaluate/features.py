@@ -11,7 +11,7 @@ import torch.distributed as dist
 
 from idvae.errors import UserError
 from idvae.evaluate.experts import AnyExpert
-from idvae.evaluate.metrics.statistics import KEEP, Statistics
+from idvae.evaluate.metrics.statistics import KEEP, PartStatistics, Statistics
 from idvae.evaluate.sources.source import Chunk
 
 Progress = Callable[[int], None]
@@ -23,11 +23,12 @@ class Features:
 
     Attributes:
         statistics: of all images.
-        rows: float32 features, shape (≤ KEEP, d): of all images, or of a seeded choice.
+        rows: float32 features, shape (≤ KEEP, d): of all images, or of a seeded choice; None of
+            features in parts, and where only moments are known.
         logits: float32, of the same images, or None.
     """
 
-    statistics: Statistics
+    statistics: Statistics | PartStatistics
     rows: np.ndarray | None
     logits: np.ndarray | None = None
 
@@ -36,7 +37,7 @@ class Features:
 class _Share:
     """What one process has seen: moments where rows are not all kept, and the rows kept."""
 
-    statistics: Statistics | None
+    statistics: Statistics | PartStatistics | None
     places: list[int]
     rows: list[np.ndarray]
     logits: list[np.ndarray]
@@ -82,10 +83,7 @@ def collect(
     kept = np.arange(n)
     if n > keep:
         kept = np.sort(np.random.default_rng(seed).permutation(n)[:keep])
-    shares = {
-        e.name: _Share(Statistics.empty(e.width, 0) if n > keep else None, [], [], [])
-        for e in experts
-    }
+    shares = {e.name: _Share(_moments(e, n > keep), [], [], []) for e in experts}
     first = 0
     for number, chunk in enumerate(chunks):
         if number % world == rank:
@@ -101,11 +99,20 @@ def collect(
     return {e.name: _join(e, _gather(shares[e.name], world), n) for e in experts}
 
 
+def _moments(expert: AnyExpert, more: bool) -> Statistics | PartStatistics | None:
+    """What sees all rows, where not all are kept."""
+    if expert.in_parts:
+        return PartStatistics()
+    return Statistics.empty(expert.width, 0) if more else None
+
+
 def _take(
     share: _Share, features: np.ndarray, logits: np.ndarray | None, places: np.ndarray, first: int
 ) -> None:
     if share.statistics is not None:
         share.statistics.add(features)
+    if isinstance(share.statistics, PartStatistics):
+        return
     share.places += places.tolist()
     share.rows.append(features[places - first])
     if logits is not None:
@@ -123,6 +130,11 @@ def _gather(share: _Share, world: int) -> list[_Share]:
 
 
 def _join(expert: AnyExpert, shares: list[_Share], n: int) -> Features:
+    if expert.in_parts:
+        parts = PartStatistics()
+        for share in shares:
+            parts.merge(share.statistics)
+        return Features(parts, None)
     order = np.argsort(np.concatenate([np.array(s.places, np.int64) for s in shares]))
     rows = np.concatenate([part for s in shares for part in s.rows])[order]
     logits = None

@@ -120,7 +120,10 @@ def of_pairs(x: np.ndarray, y: np.ndarray, experts: Sequence[AnyExpert]) -> dict
     if min(x.shape[1:3]) >= WINDOW:
         found["ssim"] = ssim(x, y)
     for expert in experts:
-        a, b = (_unit(expert(images).features.astype(np.float64)) for images in (x, y))
+        a, b = (
+            _unit(expert(images).features.reshape(len(images), -1).astype(np.float64))
+            for images in (x, y)
+        )
         found[f"perceptual/{expert.name}"] = np.square(a - b).sum(1)
     return found
 

@@ -17,7 +17,7 @@ from idvae.errors import UserError
 from idvae.evaluate import cache
 from idvae.evaluate.experts import AnyExpert
 from idvae.evaluate.features import Features, Progress, collect, processes
-from idvae.evaluate.metrics.statistics import KEEP, Statistics
+from idvae.evaluate.metrics.statistics import KEEP, PartStatistics, load_statistics
 from idvae.evaluate.sources.images import open_images
 from idvae.evaluate.sources.source import Range, Source
 from idvae.evaluate.sources.stored import Splits, Subset
@@ -142,8 +142,9 @@ def _moments(reference: Any, experts: Sequence[AnyExpert]) -> Reference | None:
         )
     from idvae.evaluate.experts.weights import sha256
 
-    statistics = Statistics.load(reference)
-    features = {experts[0].name: Features(statistics, statistics.rows)}
+    statistics = load_statistics(reference)
+    rows = None if isinstance(statistics, PartStatistics) else statistics.rows
+    features = {experts[0].name: Features(statistics, rows)}
     facts = {"checksum": sha256(reference), "n": statistics.n or None}
     return Reference(str(reference), features, facts)
 

@@ -22,6 +22,7 @@ SUMMARIES = {
     "fid16": "Inception v3 of 2016-08-28, ImageNet, 2048 features at 299 px",
     "frd": "ResNet-50, ImageNet, 2048 features at 224 px",
     "domain": "trained on the data set itself, 256 features at its own size",
+    "wavelet": "Haar wavelet packets of the images, no network: the Fréchet wavelet distance",
 }
 
 
@@ -83,6 +84,12 @@ def open_expert(
         from idvae.evaluate.experts.own import open_file
 
         return open_file(spec.name, spec.file, spec.size, device, trust)
+    if spec.name == "wavelet":
+        if path:
+            raise UserError("--weights wavelet=…: wavelet has no weights; leave it out")
+        from idvae.evaluate.experts.wavelet import Wavelet
+
+        return Wavelet(spec.size, device)
     if spec.name.startswith("lite"):
         from idvae.evaluate.experts.lite import open_lite
 
@@ -142,6 +149,8 @@ def status(name: str) -> str:
         except UserError:
             found = False
         return "ready" if found else "needs: pip install 'idvae[experts]'"
+    if name == "wavelet":
+        return "ready"
     if name == "domain":
         return "trained by: idvae experts train DATA"
     file = resnet.FILE if name == "frd" else inception.FILES[name]

@@ -21,7 +21,7 @@ Images = np.ndarray | Sequence[np.ndarray]
 
 
 class Output(NamedTuple):
-    """features (N, d) and logits (N, classes) or None, both float32."""
+    """features (N, d), or (N, parts, d), and logits (N, classes) or None, both float32."""
 
     features: np.ndarray
     logits: np.ndarray | None
@@ -39,7 +39,13 @@ class Expert:
         resize: a name of RESIZES.
         identity: what makes two experts the same, the sha256 of the weights above all.
         device: where it computes.
+
+    Class attributes:
+        in_parts: whether features are (N, parts, d): of each part a Gaussian of its own, and of
+            the distance the mean. Rows of them are not kept, and their width is that of the images.
     """
+
+    in_parts = False
 
     def __init__(
         self,

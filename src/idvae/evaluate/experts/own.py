@@ -133,6 +133,8 @@ class CallableExpert:
             default what it answers to a fixed image of noise, 64 px wide.
     """
 
+    in_parts = False
+
     def __init__(
         self,
         name: str,

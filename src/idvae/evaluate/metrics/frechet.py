@@ -13,7 +13,13 @@ import numpy as np
 import torch
 
 from idvae.errors import UserError
-from idvae.evaluate.metrics.statistics import Statistics, check_features, factor_of_rows
+from idvae.evaluate.metrics.statistics import (
+    PartStatistics,
+    Statistics,
+    check_features,
+    check_same_parts,
+    factor_of_rows,
+)
 from idvae.seeds import checked_seed
 
 
@@ -39,6 +45,19 @@ def frechet_distance(a: np.ndarray | Statistics, b: np.ndarray | Statistics) -> 
     overlap = float(torch.linalg.svdvals(cross).sum())
     means = float(np.square(mean1 - mean2).sum())
     return means + float(np.square(f1).sum()) + float(np.square(f2).sum()) - 2.0 * overlap
+
+
+def frechet_of_parts(a: PartStatistics, b: PartStatistics) -> float:
+    """The mean of the parts' Fréchet distances, each between Gaussians of its own.
+
+    Of wavelet packets it is the Fréchet wavelet distance (Veeramacheneni et al. 2025).
+
+    Raises:
+        UserError: parts that are not alike.
+    """
+    check_same_parts(a, b)
+    pairs = zip(a.parts, b.parts, strict=True)
+    return float(np.mean([frechet_distance(one, other) for one, other in pairs]))
 
 
 def _mean_and_factor(side: np.ndarray | Statistics) -> tuple[np.ndarray, np.ndarray]:

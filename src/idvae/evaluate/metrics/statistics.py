@@ -16,6 +16,7 @@ from idvae.io.files import atomic_file
 CHUNK = 256  # rows folded at a time; fixed, so that sums do not depend on how rows arrive
 KEEP = 10_000  # feature rows kept beside the sums
 MAX_WIDTH = 8192  # features of statistics in a file; a covariance has the square of it
+MAX_VALUES = 3 * 1024**2  # of an image in parts, in a file
 MAX_COUNT = 1 << 40
 
 
@@ -214,6 +215,117 @@ class Statistics:
         if "factor" in file.names and file.header("factor").shape[1:] == shape:
             made._factor = _finite(file, "factor").astype(np.float64)
         return made
+
+
+@dataclass
+class PartStatistics:
+    """Of features in parts, shape (N, P, d): of each part its own, and no rows are kept.
+
+    Memory is P·d² numbers, however many rows there are.
+
+    Attributes:
+        parts: P of them; none before the first rows.
+    """
+
+    parts: list[Statistics] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, features: np.ndarray) -> PartStatistics:
+        """Of an array of features, shape (N, P, d).
+
+        Raises:
+            UserError: as `add` and `close`.
+        """
+        made = cls()
+        made.add(features)
+        made.close()
+        return made
+
+    @property
+    def n(self) -> int:
+        return self.parts[0].n
+
+    @property
+    def width(self) -> int:
+        return self.parts[0].width
+
+    def add(self, features: np.ndarray) -> None:
+        """Take more rows, shape (k, P, d).
+
+        Raises:
+            UserError: other parts than before, or values that are not finite.
+        """
+        _, count, width = features.shape
+        if not self.parts:
+            self.parts = [Statistics.empty(width, 0) for _ in range(count)]
+        _check_parts((count, width), (len(self.parts), self.width))
+        for part, statistics in enumerate(self.parts):
+            statistics.add(features[:, part])
+
+    def close(self) -> None:
+        """Fold what is pending; call once after the last `add`.
+
+        Raises:
+            UserError: of one row alone.
+        """
+        for statistics in self.parts:
+            statistics.close()
+
+    def merge(self, other: PartStatistics) -> None:
+        """Add what another, closed, has seen; either may have seen nothing.
+
+        Raises:
+            UserError: other parts.
+        """
+        if not self.parts or not other.parts:
+            self.parts = self.parts or other.parts
+            return
+        check_same_parts(self, other)
+        for mine, theirs in zip(self.parts, other.parts, strict=True):
+            mine.merge(theirs)
+
+    def save(
+        self, path: str | os.PathLike[str], extra: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        """Write mu (P, d), sigma (P, d, d), n and `extra` as .npz, whole or not at all."""
+        arrays = {
+            "mu": np.stack([s.mean for s in self.parts]),
+            "sigma": np.stack([s.covariance for s in self.parts]),
+            "n": np.array(self.n),
+        }
+        with atomic_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays, **(extra or {}))
+
+
+def check_same_parts(a: PartStatistics, b: PartStatistics) -> None:
+    """Raise UserError where the parts of two are not alike."""
+    _check_parts((len(a.parts), a.width), (len(b.parts), b.width))
+
+
+def _check_parts(one: tuple[int, int], other: tuple[int, int]) -> None:
+    if one != other:
+        raise UserError(
+            f"images of {one[0]} packets of {one[1]} numbers cannot be compared with images of "
+            f"{other[0]} of {other[1]}; resize both sides: wavelet@64, say"
+        )
+
+
+def load_statistics(path: str | os.PathLike[str]) -> Statistics | PartStatistics:
+    """Read what `save` of either wrote: mu is (d,), or of parts (P, d). Nothing is unpickled.
+
+    Raises:
+        UserError: no such file, not an .npz, or no statistics.
+    """
+    file = ArrayFile(path)
+    if not {"mu", "sigma"} <= set(file.names) or len(file.header("mu").shape) != 2:
+        return Statistics.load(path)
+    count, width = file.header("mu").shape
+    if not 0 < count * width <= MAX_VALUES or not 0 < width <= MAX_WIDTH:
+        raise UserError(f"{path}: mu {(count, width)} is no mean of parts of an image")
+    _check_shape(file, "sigma", (count, width, width))
+    mu, sigma, n = file.read("mu"), file.read("sigma"), _count(file)
+    pairs = zip(mu, sigma, strict=True)
+    return PartStatistics([Statistics.from_moments(mean, s, n) for mean, s in pairs])
 
 
 def _check_shape(file: ArrayFile, name: str, wanted: tuple[int, ...]) -> None:
