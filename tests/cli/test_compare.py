@@ -66,8 +66,8 @@ def test_all_of_the_comparison_is_written(capsys):
     counts = yaml.safe_load(Path("idvae-0/config.yaml").read_text())
     lines = Path("all/table.csv").read_text().splitlines()
     cost = 4 * 8 * counts["step_macs"]
-    assert f"IDVAE,,training_macs,{float(cost)!r},,,," in lines
-    assert f"IDVAE,,parameters,{sum(counts['parameters'].values())},,,," in lines
+    assert f"IDVAE,,training_macs,{float(cost)!r},,,,,," in lines
+    assert f"IDVAE,,parameters,{sum(counts['parameters'].values())},,,,,," in lines
     assert {line.split(",")[2] for line in lines if line.startswith("VAE,mine")} == {"fd", "kid"}
     with Image.open("all/table2.png") as picture:
         assert picture.width > picture.height > 4 * 2 * 56

@@ -41,8 +41,10 @@ def test_values_are_over_seeds(runs):
     assert one.good.sd == pytest.approx(((0.025**2 + 0.075**2) * 2 / 3) ** 0.5)
     assert other.covered.mean == 21.5
     text = markdown([one, other])
-    assert "| IDVAE | 4 | 24.8 ± 0.5 | 24 | **87.5 ± 6.5** |" in text
-    assert "| GAN | 4 | 21.5 ± 2.6 | 19 | 13.8 ± 4.8 |" in text
+    ours = "24.8 ± 0.5 [24.0, 25.5] | 24 | **87.5 ± 6.5** [77.2, 97.8]"  # 3.182·sd/2 each way
+    assert f"| IDVAE | 4 | {ours} |" in text
+    assert "| GAN | 4 | 21.5 ± 2.6 [17.3, 25.7] | 19 | 13.8 ± 4.8 [6.1, 21.4] |" in text
+    assert "In brackets: the 95% confidence interval of the mean over seeds" in text
     # 8 choose 4 labellings, two of them as far apart.
     assert "4 seeds a row: IDVAE is significantly better than GAN (p = 0.0286)." in text
     assert "all labellings are counted" in text

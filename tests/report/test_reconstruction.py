@@ -29,7 +29,8 @@ def test_error_bars_are_over_seeds_where_there_are_several(tmp_path):
     rows = rows_of([*made, entry(tmp_path / "v", "vae", error=9.0)])
     assert [bar(r.scores.reconstruction["values"]["squared_error"]) for r in rows] == [1.0, 0.5]
     text = markdown(rows)
-    assert "| IDVAE | 5.0±1.0 |\n| VAE | 9.00±0.50 |" in text
+    assert "| IDVAE | 5.0±1.0 [2.5, 7.5] |\n| VAE | 9.00±0.50 |" in text
+    assert "In brackets: the 95% confidence interval of the mean over seeds" in text
     assert "± is the standard deviation over 3 seeds; ± is the standard error over" in text
     assert "of one model (VAE)." in text
 

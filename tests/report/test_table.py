@@ -61,9 +61,9 @@ def test_the_paper_s_table_has_its_best_and_its_ties_marked():
 
 def test_csv_holds_every_digit():
     lines = as_csv(table(paper())).splitlines()
-    assert lines[0] == "model,expert,metric,mean,sd,best,over,n"
-    assert lines[1] == "True Data,fid15,fd,3.16,0.06,0,sample sets,1"
-    assert "IDVAE,frd,fd,105.45,0.79,1,sample sets,1" in lines
+    assert lines[0] == "model,expert,metric,mean,sd,best,over,n,low,high"
+    assert lines[1] == "True Data,fid15,fd,3.16,0.06,0,sample sets,1,,"
+    assert "IDVAE,frd,fd,105.45,0.79,1,sample sets,1,," in lines
     assert len(lines) == 1 + 7 * 3
 
 
@@ -144,18 +144,22 @@ def test_rows_of_runs_say_what_training_took(tmp_path):
     text = markdown(found)
     assert "| Model | a | b | Parameters | Training, multiply-adds | Training, min |" in text
     assert "| True Data | 0.50 | 0.70 | – | – | – |" in text
-    assert "| IDVAE | **2.00±1.00** | **4.00±2.00** | 1,500 | 0.002 T | 1.17 |" in text
+    ours = "**2.00±1.00** [-0.48, 4.48] | **4.00±2.00** [-0.97, 8.97]"  # 4.303·sd/√3 each way
+    assert f"| IDVAE | {ours} | 1,500 | 0.002 T | 1.17 |" in text
     assert "| VAE | 8.00±1.41 | 16.00±2.83 | 1,500 | 0.002 T | 1.17 |" in text
     assert "| others | 9.00 | – | – | – | – |" in text
     assert (
         "mean ± standard deviation over 3 seeds: one training each (IDVAE); over 2 sample sets of "
         "one model (VAE); not known from 1 sample set (others). Bold: the best, and what overlaps "
-        "with it. True Data: the real-data baseline, real images scored as if generated."
+        "with it. In brackets: the 95% confidence interval of the mean over seeds (Student's t). "
+        "True Data: the real-data baseline, real images scored as if generated."
     ) in text
+    assert "In brackets" not in markdown(table(rows_of(made[3:])))  # nothing is over seeds
     lines = as_csv(found).splitlines()
-    assert "IDVAE,a,fd,2.0,1.0,1,seeds,3" in lines
-    assert "True Data,a,fd,0.5,,0,sample sets,1" in lines
-    assert "IDVAE,,training_macs,2000000000.0,,,," in training_lines(found).splitlines()
+    (line,) = [line for line in lines if line.startswith("IDVAE,a,fd,2.0,1.0,1,seeds,3,")]
+    assert [float(end) for end in line.split(",")[-2:]] == pytest.approx([-0.48414, 4.48414], 1e-4)
+    assert "True Data,a,fd,0.5,,0,sample sets,1,," in lines
+    assert "IDVAE,,training_macs,2000000000.0,,,,,," in training_lines(found).splitlines()
     assert r"IDVAE & \boldmath$2.00\pm 1.00$\unboldmath & " in latex(found)
     assert r"& 1,500 & 0.002 T & 1.17 \\" in latex(found)
 

@@ -10,6 +10,7 @@ from idvae.errors import UserError
 from idvae.evaluate.metrics.modes import ModesReport
 from idvae.evaluate.scores import Value
 from idvae.io.files import atomic_file
+from idvae.report.interval import EXPLAINED, in_brackets
 from idvae.report.significance import compare, in_words
 from idvae.training.run import Run
 
@@ -130,15 +131,16 @@ def markdown(rows: Sequence[ModesRow], against: str | None = None) -> str:
         for row in mine:
             good = _cell(row.good, 100.0)
             bold = f"**{good}**" if row.good.mean == best else good
+            bold += in_brackets([100.0 * value for value in row.good.values], 1)
             seeds, least = len(row.good.values), f"{min(row.covered.values):.0f}"
-            covered = _cell(row.covered, 1.0)
+            covered = _cell(row.covered, 1.0) + in_brackets(row.covered.values, 1)
             lines.append(f"| {row.method} | {seeds} | {covered} | {least} | {bold} |")
         values = {row.method: row.good.values for row in mine}
         tests = {"share of good samples": compare(values, False, against)}
         parts.append("\n".join(lines) + "\n\n" + in_words(tests, "###"))
     note = (
         "A sample is good within 3σ of its nearest mode; a mode is covered by one good sample; "
-        "mean ± standard deviation over seeds.\n"
+        f"mean ± standard deviation over seeds. {EXPLAINED}\n"
     )
     return "\n".join([*parts, note])
 

@@ -10,6 +10,7 @@ from os import PathLike
 from idvae.errors import UserError
 from idvae.evaluate.scores import RECONSTRUCTION
 from idvae.pictures import theme
+from idvae.report.interval import EXPLAINED, in_brackets
 from idvae.report.rows import Row
 from idvae.report.table import markdown_line
 
@@ -44,9 +45,10 @@ def markdown(rows: Sequence[Row]) -> str:
     lines = [markdown_line(["Model", *titles]), markdown_line(["---"] + ["---:"] * len(metrics))]
     for row in there:
         found = row.scores.reconstruction["values"]
-        cells = [_cell(found.get(metric)) for metric in metrics]
+        cells = [_cell(found.get(metric)) + _interval(found.get(metric)) for metric in metrics]
         lines.append(markdown_line([row.name, *cells]))
-    return "\n".join(lines) + f"\n\n{caption(rows)}\n"
+    told = f" {EXPLAINED}" if any(row.over_seeds for row in there) else ""
+    return "\n".join(lines) + f"\n\n{caption(rows)}{told}\n"
 
 
 def caption(rows: Sequence[Row]) -> str:
@@ -118,5 +120,16 @@ def _cell(value: dict | None) -> str:
     half = bar(value)
     if not half:
         return f"{value['mean']:.4g}"
-    places = max(0, 1 - floor(log10(half)))  # two digits of the deviation
+    places = _places(half)
     return f"{value['mean']:.{places}f}±{half:.{places}f}"
+
+
+def _interval(value: dict | None) -> str:
+    """Of the mean, where it is over seeds that differ."""
+    over_seeds = value is not None and "sd" in value
+    return in_brackets(value["values"], _places(bar(value))) if over_seeds and bar(value) else ""
+
+
+def _places(half: float) -> int:
+    """Such that a deviation has two digits."""
+    return max(0, 1 - floor(log10(half)))

@@ -14,6 +14,7 @@ from idvae.errors import UserError
 from idvae.evaluate.scores import METRICS, Value
 from idvae.report import significance
 from idvae.report.agreement import agreement, in_words, overlap
+from idvae.report.interval import EXPLAINED, in_brackets, interval
 from idvae.report.rows import Row
 from idvae.report.training import Training, training_of, with_unit
 
@@ -42,6 +43,10 @@ class Table:
     best: dict[str, frozenset[str]]
     spread: dict[str, str] = field(default_factory=dict)
     training: dict[str, Training] = field(default_factory=dict)
+
+    def over_seeds(self, name: str) -> bool:
+        """Whether the values of a row are of one training each."""
+        return self.spread.get(name, "").endswith("seeds")
 
 
 def table(given: Sequence[Row], metric: str = "fd") -> Table:
@@ -97,11 +102,13 @@ def markdown(made: Table) -> str:
     head = ["Model", *made.experts, *_training_head(made)]
     lines = [markdown_line(head), markdown_line(["---"] + ["---:"] * (len(head) - 1))]
     for name, values in made.rows.items():
-        cells = [_cell(v, made.metric) for v in values]
-        bold = [
-            f"**{cell}**" if name in made.best[e] else cell
-            for e, cell in zip(made.experts, cells, strict=True)
-        ]
+        bold = []
+        for expert, value in zip(made.experts, values, strict=True):
+            cell = _cell(value, made.metric)
+            cell = f"**{cell}**" if name in made.best[expert] else cell
+            if value is not None and made.over_seeds(name):
+                cell += in_brackets(value.values, _places(made.metric))
+            bold.append(cell)
         lines.append(markdown_line([name, *bold, *_training_cells(made, name)]))
     return "\n".join(lines) + f"\n\n{caption(made)}\n"
 
@@ -114,6 +121,8 @@ def caption(made: Table) -> str:
         f"{title[0].upper()}{title[1:]} ({way} is better), mean ± standard deviation "
         f"{_over(made)}. Bold: the best, and what overlaps with it."
     )
+    if any(map(made.over_seeds, made.rows)):
+        told += f" {EXPLAINED}"
     if TRUE_DATA in made.rows:
         told += f" {TRUE_DATA}: the real-data baseline, real images scored as if generated."
     if made.training:
@@ -145,19 +154,23 @@ def _explained(spread: str) -> str:
 def as_csv(made: Table) -> str:
     """One line a model and expert, with every digit; `over` is what sd is over, n how many.
 
-    What training took has no expert: parameters, training_macs, training_minutes.
+    low and high are the ends of the mean's confidence interval, where it is over seeds. What
+    training took has no expert: parameters, training_macs, training_minutes.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["model", "expert", "metric", "mean", "sd", "best", "over", "n"])
+    writer.writerow(["model", "expert", "metric", "mean", "sd", "best", "over", "n", "low", "high"])
     for name, values in made.rows.items():
-        over = "seeds" if made.spread.get(name, "").endswith("seeds") else "sample sets"
+        over = "seeds" if made.over_seeds(name) else "sample sets"
         for expert, value in zip(made.experts, values, strict=True):
             if value is not None:
                 sd = "" if value.sd is None else repr(value.sd)
                 best = int(name in made.best[expert])
                 n = len(value.values)
-                writer.writerow([name, expert, made.metric, repr(value.mean), sd, best, over, n])
+                found = interval(value.values) if made.over_seeds(name) else None
+                ends = map(repr, found) if found else ("", "")
+                facts = [repr(value.mean), sd, best, over, n, *ends]
+                writer.writerow([name, expert, made.metric, *facts])
     return out.getvalue()
 
 
@@ -173,7 +186,7 @@ def training_lines(made: Table) -> str:
         }
         for metric, value in facts.items():
             if value is not None:
-                writer.writerow([name, "", metric, repr(value), "", "", "", ""])
+                writer.writerow([name, "", metric, repr(value), *[""] * 6])
     return out.getvalue()
 
 
@@ -267,9 +280,13 @@ def _training_cells(made: Table, name: str) -> list[str]:
 def _cell(value: Value | None, metric: str) -> str:
     if value is None:
         return "–"
-    digits = 2 if metric in ("fd", "fd_infinity", "is") else 4
-    mean = f"{value.mean:.{digits}f}"
-    return mean if value.sd is None else f"{mean}±{value.sd:.{digits}f}"
+    places = _places(metric)
+    mean = f"{value.mean:.{places}f}"
+    return mean if value.sd is None else f"{mean}±{value.sd:.{places}f}"
+
+
+def _places(metric: str) -> int:
+    return 2 if metric in ("fd", "fd_infinity", "is") else 4
 
 
 def markdown_line(cells: Sequence[str]) -> str:
