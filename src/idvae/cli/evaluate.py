@@ -33,6 +33,8 @@ def run(argv: Sequence[str]) -> None:
     if options.probe_n is not None:
         raise UserError("--probe-n is of --probe; add it")
     experts, metrics = _listed(options.experts), _listed(options.metrics)
+    if options.infinity and "fd_infinity" not in metrics:
+        metrics.append("fd_infinity")
     value_range, weights = _range(options.range), _weights(options.weights)
     out = _out(options)
     inputs = _inputs(options, experts, weights)
@@ -112,6 +114,9 @@ def parser() -> Parser:
         help="also take NAME=FILE.pt, TorchScript: a program that can do anything when opened",
     )
     parser.add_argument("--metrics", default=METRICS, help="joined by commas; also fd_infinity")
+    parser.add_argument(
+        "--infinity", action="store_true", help="also FD∞, the distance at infinitely many images"
+    )
     add_count(parser, "images a sample set; 10,000 where there are as many")
     parser.add_argument("--reference-n", type=int, default=50_000, help="most real images")
     parser.add_argument("--repeats", type=int, default=5, help="sample sets: fresh, or disjoint")
