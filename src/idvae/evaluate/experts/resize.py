@@ -23,6 +23,19 @@ def antialiased(images: Tensor, size: int) -> Tensor:
     return F.interpolate(images, (size, size), mode="bilinear", antialias=True, align_corners=False)
 
 
+def bicubic(images: Tensor, size: int) -> Tensor:
+    """Bicubic with a filter that widens when it shrinks, as PIL does; no pixel leaves 0 to 255.
+
+    Args:
+        images: float, shape (N, C, H, W).
+        size: side of the result.
+    """
+    if images.shape[-2:] == (size, size):
+        return images
+    made = F.interpolate(images, (size, size), mode="bicubic", antialias=True, align_corners=False)
+    return made.clamp(0, 255)
+
+
 def tensorflow1(images: Tensor, size: int) -> Tensor:
     """Bilinear as TensorFlow 1 did it: corner to corner steps of H/size, no half pixel, no filter.
 
@@ -54,5 +67,6 @@ def _weights(old: int, new: int) -> Tensor:
 
 RESIZES: dict[str, Resize] = {
     "bilinear, antialiased": antialiased,
+    "bicubic, antialiased": bicubic,
     "bilinear, TensorFlow 1": tensorflow1,
 }
