@@ -52,3 +52,13 @@ def test_features_are_what_the_head_makes_codes_of(model):
     np.testing.assert_array_equal(
         model.features(images[:2], None if y is None else y[:2]), features[:2]
     )
+
+
+@pytest.mark.parametrize("share", ["none", "1"])
+def test_so_are_those_of_an_encoder_with_a_trunk_of_its_own(share, data_root, tmp_path):
+    run = idvae.train("idvae", "digits-16", tmp_path / "run", share=share, **OPTIONS)
+    model = idvae.load(run.path)
+    images = model.sample(5)
+    with torch.no_grad():
+        mean, _ = model.method.enc(torch.from_numpy(model.features(images)))
+    np.testing.assert_allclose(mean.numpy(), model.encode(images), rtol=1e-4, atol=1e-6)

@@ -133,7 +133,7 @@ class IDVAE(Adversarial):
         "joint": "L_dis + L_enc   [9, 8]",
         "dec": "omega L_GAN + lambda L_recons^dis (+ gamma L_recons)   [13, 12, 11]",
     }
-    reads = "features_enc"
+    reads = "shared"
 
     def __init__(self, nets: Networks, config: IDVAEConfig) -> None:
         super().__init__(nets, config)
@@ -155,6 +155,7 @@ class IDVAE(Adversarial):
         self.enc_trunk = self.dis_trunk
         if self.dis_trunk is not unchanged:  # the last: all else begins as where it is shared
             _, self.enc_trunk = nets.trunk_in_two(config.share)
+            self.reads = "features_enc"
         dis, enc, dec = ("dis_trunk", "dis"), ("enc_trunk", "enc"), ("dec",)
         groups = {
             "dis-first": {"dis": ("shared", *dis), "enc": ("shared", *enc), "dec": dec},
