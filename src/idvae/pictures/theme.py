@@ -25,6 +25,10 @@ FAINT = "#777777"  # in the place of what is not there
 NOTE = "#444444"  # of what is told below a figure
 EDGE = "#222222"  # error bars, and rims of dots
 BAR = "#4477aa"
+# Lines, told apart by colour on white (contrast 4.5 and more), and by dashes from the ninth on.
+SERIES = (
+    "#3366aa", "#c02f40", "#1f7a33", "#8a6400", "#0e7480", "#8e2f7d", "#a84f00", "#555555",
+)  # fmt: skip
 
 # Points: above all panels, above one, beside a value, at the ticks, below the figure, in a legend.
 HEADING, TITLE, VALUE, TICKS, CAPTION, LEGEND = 11, 10, 9, 8, 7.5, 7

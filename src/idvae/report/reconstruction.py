@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from math import floor, log10
 from os import PathLike
 
 from idvae.errors import UserError
 from idvae.evaluate.scores import RECONSTRUCTION
-from idvae.pictures import theme
+from idvae.pictures.bars import save_bars
+from idvae.pictures.chart import Bar, Bars
 from idvae.report.interval import EXPLAINED, in_brackets
 from idvae.report.rows import Row
 from idvae.report.table import markdown_line
@@ -73,45 +73,36 @@ def bar(value: dict) -> float:
     return (value["sd"] if "sd" in value else value.get("standard_error")) or 0.0
 
 
-def save_figure(paths: Sequence[str | PathLike[str]], rows: Sequence[Row]) -> bool:
-    """Draw the squared error of each model with its error bar; a dot is a training run.
+def figure3(rows: Sequence[Row]) -> Bars | None:
+    """The squared error of each model with its error bar; a dot is a training run.
 
     Args:
-        paths: files, whose endings say the format.
-        rows: those without reconstructions are named below.
+        rows: those without reconstructions are named in its note.
 
     Returns:
-        whether there was something to draw.
+        None where there is nothing to draw.
     """
     there = [r for r in those_that_reconstruct(rows) if SHOWN in r.scores.reconstruction["values"]]
     if not there:
-        return False
-    values = [row.scores.reconstruction["values"][SHOWN] for row in there]
-    text = caption(rows)
+        return None
+    note = caption(rows)
     if any(row.over_seeds for row in there):
-        text += " A dot is one training."
-    text = textwrap.fill(text, 105)
-    height = 1.2 + 0.42 * len(there) + 0.16 * text.count("\n")
-    with theme.figure((7, height)) as (figure, axes):
-        axis = axes[0, 0]
-        at = range(len(there))
-        means, bars = [v["mean"] for v in values], [bar(v) for v in values]
-        axis.barh(at, means, 0.62, xerr=bars, color=theme.BAR, ecolor=theme.EDGE, capsize=4)
-        right = max(m + b for m, b in zip(means, bars, strict=True))
-        for i, value in enumerate(values):
-            dots = value.get("values", ())
-            axis.plot(dots, [i] * len(dots), "o", color=theme.PAPER, mec=theme.EDGE, ms=4)
-            edge = max(value["mean"] + bars[i], *dots, 0.0)
-            axis.text(edge + 0.015 * right, i, _cell(value), va="center", fontsize=theme.VALUE)
-        axis.set_yticks(at, [textwrap.fill(row.name, 30) for row in there])
-        axis.invert_yaxis()
-        axis.set_xlim(0, 1.22 * right or 1)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.set_xlabel("squared error an image, values in [−1, 1] (lower is better)")
-        figure.supxlabel(text, fontsize=theme.CAPTION, color=theme.NOTE, x=0.01, ha="left")
-        for path in paths:
-            theme.save(figure, path, dpi=150)
-    return True
+        note += " A dot is one training."
+    bars = []
+    for row in there:
+        value = row.scores.reconstruction["values"][SHOWN]
+        mean, half, dots = value["mean"], bar(value), tuple(value.get("values", ()))
+        bars.append(Bar(row.name, mean, mean - half, mean + half, _cell(value), dots))
+    x = "squared error an image, values in [−1, 1] (lower is better)"
+    return Bars(x, tuple(bars), note)
+
+
+def save_figure(paths: Sequence[str | PathLike[str]], rows: Sequence[Row]) -> bool:
+    """Draw `figure3` into files, whose endings say the format; whether there was something."""
+    chart = figure3(rows)
+    if chart is not None:
+        save_bars(paths, chart)
+    return chart is not None
 
 
 def _cell(value: dict | None) -> str:

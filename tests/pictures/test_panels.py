@@ -1,0 +1,39 @@
+"""Panels of lines and bars, as files for papers."""
+
+import numpy as np
+from PIL import Image
+
+from idvae.pictures.bars import save_bars
+from idvae.pictures.chart import Bar, Bars, Line, Panel
+from idvae.pictures.panels import save_panels
+
+
+def test_panels_have_one_legend_and_ranks_their_names_at_the_lines(tmp_path):
+    lines = [Line(f"row {i}", ((0.0, 1.0 + i), (10.0, 200.0)), i) for i in range(9)]
+    ranks = Panel("places", "expert", (Line("α-GAN", ((0.0, 1.0), (1.0, 2.0))),), ("a", "b"), True)
+    files = [tmp_path / "p.png", tmp_path / "p.svg"]
+    save_panels(files, [Panel("loss", "step", tuple(lines)), ranks])
+    svg = files[1].read_text("utf-8")
+    assert [svg.count(f">row {i}<") for i in range(9)] == [1] * 9
+    assert svg.count(">α-GAN<") == 1
+    assert "stroke-dasharray" in svg  # the ninth line has the colour of the first
+    with Image.open(files[0]) as picture:
+        assert np.asarray(picture.convert("L")).std() > 10
+
+
+def test_a_scale_is_logarithmic_where_values_say_so():
+    def panel(*values):
+        return Panel("x", "step", (Line("a", tuple((float(i), v) for i, v in enumerate(values))),))
+
+    assert panel(0.01, 1.0).is_log
+    assert not panel(0.5, 1.0).is_log
+    assert not panel(0.0, 100.0).is_log
+    assert panel(0.5, 3.0).bounds == (0.0, 1.0, 0.5, 3.0)
+
+
+def test_bars_reach_as_far_as_all_that_is_drawn(tmp_path):
+    chart = Bars("error", (Bar("a", 1.0, 0.5, 1.5, "1.0", (0.2, 4.0)), Bar("b", 2.0, 2, 2, "2.0")))
+    assert chart.right == 4.0
+    assert Bars("x", (Bar("a", 0.0, 0.0, 0.0, "0"),)).right == 1.0
+    save_bars([tmp_path / "b.svg"], chart)
+    assert "2.0" in (tmp_path / "b.svg").read_text("utf-8")
