@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from idvae.cli.entries import entry, row_named, runs_on_points
 from idvae.cli.parser import Parser
 from idvae.errors import UserError
 from idvae.io.destination import Destination, Kind
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from idvae.data.prepared import PreparedSet
-    from idvae.pictures.mosaic import Strip
-    from idvae.report.rows import Entry, Row
+    from idvae.report.rows import Row
     from idvae.training.run import Run
 
 FOLDER = Kind(
@@ -32,16 +29,16 @@ def run(argv: Sequence[str]) -> None:
     out = Destination(Path(options.out), options.overwrite, FOLDER, inputs)
     out.check()
 
-    if points := _runs_on_points(options.scores):
+    if points := runs_on_points(options.scores):
         _compare_modes(points, out, options.against)
         return
 
     from idvae.report import probe, reconstruction, rows, table, training
 
     ignore = [name.strip() for name in options.ignore.split(",") if name.strip()]
-    entries = [_entry(place) for place in options.scores]
+    entries = [entry(place) for place in options.scores]
     grouped = rows.rows_of(entries, ignore)
-    against = _against(options.against, [(r.name, r.method) for r in grouped if r.runs])
+    against = row_named(options.against, [(r.name, r.method) for r in grouped if r.runs])
     made = table.table(grouped, options.metric)
     parts = [table.markdown(made), *(f"{line}\n" for line in training.remarks(grouped))]
     words = table.agreement_words(grouped, made)
@@ -66,25 +63,12 @@ def run(argv: Sequence[str]) -> None:
     print(f"{text}\n{words}\nwrote {out.path}")
 
 
-def _runs_on_points(places: Sequence[str]) -> list[tuple[Run, str]]:
-    """Runs on points with the titles of their methods; none where images are to be compared."""
-    from idvae import methods
-    from idvae.training.run import Run
-
-    runs = [Run.open(p) for p in places if (Path(p) / "config.yaml").is_file()]
-    if not any(run.config["data"].get("kind") == "points" for run in runs):
-        return []
-    if len(runs) < len(places) or any(run.config["data"]["kind"] != "points" for run in runs):
-        raise UserError("runs on points and on images cannot be compared; name one kind")
-    return [(run, methods.get(run.config["method"]).title) for run in runs]
-
-
 def _compare_modes(runs: Sequence[tuple[Run, str]], out: Destination, against: str | None) -> None:
     from idvae.report import modes
 
     rows = modes.modes_rows(runs)
     named = dict.fromkeys((title, run.config["method"]) for run, title in runs)
-    text = modes.markdown(rows, _against(against, list(named)))
+    text = modes.markdown(rows, row_named(against, list(named)))
     with out.folder() as folder:
         (folder / "table.md").write_text(text, encoding="utf-8")
         (folder / "table.csv").write_text(modes.as_csv(rows), encoding="utf-8")
@@ -119,45 +103,13 @@ def _parser() -> Parser:
     return parser
 
 
-def _entry(place: str) -> Entry:
-    from idvae.report.rows import Entry, open_entry
-
-    scores, run = open_entry(Path(place))
-    if run is None:
-        return Entry(scores)
-    from idvae import methods
-
-    return Entry(scores, run, methods.get(run.config["method"]).title)
-
-
-def _against(asked: str | None, rows: Sequence[tuple[str, str | None]]) -> str | None:
-    """The name of the row that `--against` names by itself or by its method.
-
-    Args:
-        asked: the flag.
-        rows: names of rows of runs, and their methods.
-
-    Raises:
-        UserError: no row has that name or method, or several have the method.
-    """
-    if asked is None:
-        return None
-    found = [name for name, _ in rows if name == asked]
-    found = found or [name for name, method in rows if method == asked]
-    if len(found) != 1:
-        names = ", ".join(repr(name) for name in found or [name for name, _ in rows])
-        told = "is no row of runs" if not found else "means several rows"
-        raise UserError(f"--against {asked!r} {told}; name one of {names}")
-    return found[0]
-
-
 def _table2(path: Path, grouped: Sequence[Row], device: str) -> list[str]:
     """Draw Table 2; returns what to write of it: the picture, and who is not in it and why."""
     runs = [row for row in grouped if row.runs]
     if not runs:
         return []
-    from idvae.evaluate.reconstruct import fixed_indices
-    from idvae.pictures.mosaic import BLOCK, save_mosaic
+    from idvae.cli.shown import first_model, originals, reconstructed
+    from idvae.pictures.mosaic import BLOCK, Strip, save_mosaic
     from idvae.training.distributed import torch_device
     from idvae.training.start import data_of
 
@@ -166,37 +118,16 @@ def _table2(path: Path, grouped: Sequence[Row], device: str) -> list[str]:
         data = data_of(runs[0].runs[0])
     except UserError as error:
         return [f"No Table 2: {error}.\n"]
-    test = data.split("test")
-    chosen = fixed_indices(
-        len(test), BLOCK
-    )  # the first of those that reconstructions are judged by
+    images, chosen = originals(data, BLOCK)
     told, strips = [], []
     for row in runs:
         try:
-            strips.append(_strip(row, data, chosen, device))
+            model = first_model(row, device)
+            made = reconstructed(model, data, images, chosen)
+            strips.append(Strip(row.name, made, model.sample(len(images))))
         except UserError as error:
             told.append(f"Not in Table 2: {row.name} ({error}).\n")
     if not strips:
         return told
-    save_mosaic(path, test.gather(chosen), strips)
+    save_mosaic(path, images, strips)
     return ["![Originals, reconstructions, generations](table2.png)\n", *told]
-
-
-def _strip(row: Row, data: PreparedSet, chosen: np.ndarray, device: str) -> Strip:
-    """What the first of a row's runs that can be opened makes."""
-    from idvae.model import Model
-    from idvae.pictures.mosaic import Strip
-
-    for run in row.runs:
-        try:
-            model = Model(run, device=device)
-            break
-        except UserError:
-            if run is row.runs[-1]:
-                raise
-    reconstructions = None
-    if model.method.reconstructs:
-        test, told = data.split("test"), model.condition
-        y = None if told is None else told.rows(data, test, chosen)
-        reconstructions = model.reconstruct(test.gather(chosen), y)
-    return Strip(row.name, reconstructions, model.sample(len(chosen)))

@@ -1,0 +1,202 @@
+"""What the models of rows make for a reader: Table 2, ways, neighbours, Figure 4."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from idvae.cli.condition import each
+from idvae.data.prepared import PreparedSet
+from idvae.errors import UserError
+from idvae.evaluate.nearest import nearest
+from idvae.evaluate.reconstruct import fixed_indices
+from idvae.io.files import read_bounded
+from idvae.io.progress import progress
+from idvae.model import Model
+from idvae.pictures.mosaic import BLOCK
+from idvae.priors import PRIORS
+from idvae.report import conditions
+from idvae.report.page.subject import Conditional, Nearest, Shown, Ways
+from idvae.report.rows import Row
+from idvae.training.distributed import torch_device
+from idvae.training.start import data_of
+
+WAYS, STEPS = 4, 8  # ways that are shown, and images on each
+SEARCHED = 256  # samples and test images whose nearest training images are searched
+SAMPLES, NEIGHBOURS = 8, 3  # that are shown
+GENERATED, EDITED = 8, 8  # of each condition
+MOST_NAMES = 40  # conditions that are shown
+MOST_JUDGED = 1 << 24  # bytes of a conditions.json
+
+
+def first_model(row: Row, device: str) -> Model:
+    """The first of a row's runs that can be opened.
+
+    Raises:
+        UserError: none can; what is wrong with the last.
+    """
+    for run in row.runs:
+        try:
+            return Model(run, device=device)
+        except UserError:
+            if run is row.runs[-1]:
+                raise
+    raise UserError(f"{row.name} has no run")
+
+
+def originals(data: PreparedSet, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first of the test images that reconstructions are judged by, and their numbers."""
+    test = data.split("test")
+    chosen = fixed_indices(len(test), n)
+    return test.gather(chosen), chosen
+
+
+def reconstructed(
+    model: Model, data: PreparedSet, images: np.ndarray, chosen: np.ndarray
+) -> np.ndarray | None:
+    """Reconstructions of test images, uint8 (n, H, W, C); None of a model without an encoder."""
+    if not model.method.reconstructs:
+        return None
+    return model.reconstruct(images, _conditions(model, data, chosen))
+
+
+def shown(rows: Sequence[Row], device: str = "cpu") -> Shown:
+    """Open the models of rows, one a row, and let each make what a page shows.
+
+    Args:
+        rows: of runs on images; what of them is not at hand is told, not shown.
+        device: where they compute.
+
+    Raises:
+        UserError: no such device.
+    """
+    torch_device(device)
+    made, data, samples = Shown(), None, {}
+    try:
+        data = data_of(rows[0].runs[0]) if rows else None
+    except UserError as error:
+        missing = "originals, reconstructions, ways between images, or neighbours"
+        made.told.append(f"No {missing}: {error}.")
+    with progress(len(rows), "pictures") as advance:
+        for row in rows:
+            try:
+                model = first_model(row, device)
+                mine = data if _is_of(row, data) else None
+                made.generations[row.name] = (drawn := model.sample(SEARCHED))[:BLOCK]
+                if mine is not None:
+                    samples[row.name] = drawn
+                _of_one(made, row.name, model, mine)
+            except UserError as error:
+                made.told.append(f"Not all pictures of {row.name}: {error}.")
+            advance(1)
+    if data is not None and samples:
+        _neighbours(made, samples, data)
+    return made
+
+
+def _is_of(row: Row, data: PreparedSet | None) -> bool:
+    """Whether a row was trained on that set."""
+    return data is not None and row.runs[0].config["data"].get("checksum") == data.checksum
+
+
+def _of_one(made: Shown, name: str, model: Model, data: PreparedSet | None) -> None:
+    if data is not None:
+        _of_data(made, name, model, data)
+    elif not model.method.reconstructs:
+        made.ways[name] = _random_ways(model)
+    if model.condition is not None:
+        made.conditional[name] = _conditional(model, data)
+
+
+def _of_data(made: Shown, name: str, model: Model, data: PreparedSet) -> None:
+    """Reconstructions, and ways between test images; between random codes without an encoder."""
+    made.originals, chosen = originals(data, BLOCK)
+    found = reconstructed(model, data, made.originals, chosen)
+    if found is None:
+        made.ways[name] = _random_ways(model)
+        return
+    made.reconstructions[name] = found
+    images, chosen = originals(data, 2 * WAYS)
+    y = _conditions(model, data, chosen)
+    pairs = len(images) // 2
+    if not pairs:
+        return
+    a, b = slice(0, 2 * pairs, 2), slice(1, 2 * pairs, 2)
+    codes = model.encode(images, y)
+    told = (None, None) if y is None else (y[a], y[b])
+    ways = model.interpolate(codes[a], codes[b], STEPS, *told)
+    ends = (images[a][:, None], images[b][:, None])
+    made.ways[name] = Ways(np.concatenate([ends[0], ways, ends[1]], 1), real=True)
+
+
+def _random_ways(model: Model) -> Ways:
+    codes = model.draw_codes(2 * WAYS)
+    t = np.linspace(0.0, 1.0, STEPS, dtype=np.float32)[None, :, None]
+    way = PRIORS[model.method.prior].between(codes[0::2], codes[1::2], t)
+    y = model.draw_conditions(0, WAYS, 0)
+    told = None if y is None else y.repeat(STEPS, 0)
+    images = model.decode(way.reshape(-1, model.z_dim), y=told)
+    return Ways(images.reshape(WAYS, STEPS, *images.shape[1:]), real=False)
+
+
+def _neighbours(made: Shown, samples: dict[str, np.ndarray], data: PreparedSet) -> None:
+    """One walk over the training images for the samples of all models and for test images."""
+    train = data.split("train")
+    if len(train) < NEIGHBOURS:
+        return
+    real, _ = originals(data, SEARCHED)
+    images = np.concatenate([real, *samples.values()])
+    with progress(len(train), "neighbours") as advance:
+        numbers, distances = nearest(images, train, NEIGHBOURS, advance)
+    made.test_distances, made.training_images = distances[: len(real), 0], len(train)
+    first = len(real)
+    for name, drawn in samples.items():
+        near = train.gather(numbers[first : first + SAMPLES].ravel())
+        near = near.reshape(-1, NEIGHBOURS, *near.shape[1:])
+        last = first + len(drawn)
+        made.nearest[name] = Nearest(drawn[:SAMPLES], near, distances[first:last, 0])
+        first = last
+
+
+def _conditional(model: Model, data: PreparedSet | None) -> Conditional:
+    """Samples and edits under each condition, and the judgement that lies in the run."""
+    y, names = each(model, GENERATED, 0)
+    names = names[:MOST_NAMES]
+    y = y[: GENERATED * len(names)]
+    codes = np.tile(model.draw_codes(GENERATED), (len(names), 1))
+    generated = model.decode(codes, y=y)
+    edited = None
+    if model.method.reconstructs and data is not None:
+        images, chosen = originals(data, EDITED)
+        own = _conditions(model, data, chosen)
+        parts = [images, model.reconstruct(images, own)]
+        parts += [model.edit(images, own, model.condition.turned(own, name)) for name in names]
+        edited = np.stack(parts, 1)
+    shape = generated.shape[1:]
+    return Conditional(
+        tuple(names), generated.reshape(len(names), GENERATED, *shape), edited, _judgement(model)
+    )
+
+
+def _judgement(model: Model) -> str | None:
+    file = model.run.path / "conditions.json"
+    if not file.is_file():
+        return None
+    try:
+        values: Any = json.loads(read_bounded(file, MOST_JUDGED))
+        return conditions.markdown(values, values["facts"].get("expert_name") or "the expert")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{file} is no conditions.json of idvae judge ({error})") from error
+
+
+def _conditions(model: Model, data: PreparedSet, chosen: np.ndarray) -> np.ndarray | None:
+    """y of test images: as the model tells it, or as the set has it; None without a condition."""
+    if model.condition is None:
+        return None
+    test = data.split("test")
+    if model.tells_conditions:
+        return model.attributes(test.gather(chosen))
+    return model.condition.rows(data, test, chosen)

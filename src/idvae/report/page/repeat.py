@@ -1,0 +1,77 @@
+"""How to repeat it: the commands, and the options of each row as a file."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from idvae.io import strict_yaml
+from idvae.report.page.html import Html, join, tag
+from idvae.report.page.subject import Subject, place_of
+from idvae.report.page.tables import details
+from idvae.report.rows import Entry, Row, seed_of
+
+FOLDER = "configurations"  # beside the page
+# What says where a run was made, and nothing of what it is; the seed is named in the command.
+LEFT_OUT = ("seed", "device", "threads", "log_every", "grid_every", "save_every", "keep",
+            "tensorboard")  # fmt: skip
+
+
+def files(rows: Sequence[Row]) -> dict[str, tuple[Row, str]]:
+    """The options of each row by the name of a file for --config."""
+    made: dict[str, tuple[Row, str]] = {}
+    for row in rows:
+        stem = re.sub(r"[^\w.-]+", "-", row.name.lower()).strip("-.")[:60] or "row"
+        name, number = f"{stem}.yaml", 2
+        while name in made:
+            name, number = f"{stem}-{number}.yaml", number + 1
+        kept = {k: v for k, v in row.runs[0].config["options"].items() if k not in LEFT_OUT}
+        made[name] = (row, strict_yaml.dump(kept))
+    return made
+
+
+def section(subject: Subject) -> Html:
+    """Commands from the data to this page, and the files that they name."""
+    scored = {entry.run.path: entry for entry in subject.entries if entry.run is not None}
+    lines = list(subject.preparations)
+    made = files(subject.rows)
+    for file, (row, _) in made.items():
+        for run in row.runs:
+            config = run.config
+            words = ["idvae", "train", config["method"], "--data", config["data"]["name"]]
+            words += ["--no-recipe", "--config", f"{FOLDER}/{file}", "--seed", str(seed_of(run))]
+            words = _torchrun(run.processes_until()[-1][1], words)
+            lines.append(shlex.join([*words, "--out", place_of(run)]))
+            if run.path in scored:
+                lines.append(shlex.join(_evaluation(scored[run.path])))
+    lines.append(subject.command)
+    shown = [details(file, tag("pre", tag("code", text))) for file, (_, text) in made.items()]
+    told = (
+        f"The files of options lie beside this page, in {FOLDER}/, and here, folded. The same "
+        "versions on a processor of the same kind give the same bits."
+    )
+    commands = tag("pre", tag("code", "\n".join(lines)), tabindex="0", role="group",
+                   aria_label="commands")  # fmt: skip
+    return join(tag("p", told), commands, shown)
+
+
+def _torchrun(processes: int, words: list[str]) -> list[str]:
+    if processes == 1:
+        return words
+    return ["torchrun", "--nproc-per-node", str(processes), "-m", *words]
+
+
+def _evaluation(entry: Entry) -> list[str]:
+    scores, facts = entry.scores, entry.scores.facts
+    words = ["idvae", "evaluate", place_of(entry.run)]
+    words += ["--experts", ",".join(facts.get("experts") or scores.row)]
+    words += ["-n", str(facts["n"])] if "n" in facts else []
+    for flag, value in (
+        ("--reference-n", (facts.get("reference") or {}).get("n")),
+        ("--repeats", scores.about.get("repeats")),
+        ("--seed", facts.get("seed")),
+        ("--metrics", ",".join(dict.fromkeys(m for found in scores.row.values() for m in found))),
+    ):
+        words += [flag, str(value)] if value else []
+    return words
