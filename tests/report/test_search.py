@@ -9,8 +9,9 @@ from idvae import data
 from idvae.errors import UserError
 from idvae.evaluate.scores import Scores, Value
 from idvae.report import search as report
+from idvae.sweep import goal
 from idvae.sweep.search import Search, trials
-from idvae.training import checkpoints, settings
+from idvae.training import settings
 from idvae.training.run import Run
 
 STEP_MACS = 1000
@@ -40,7 +41,7 @@ def search(tmp_path):
 @pytest.fixture
 def done(monkeypatch):
     """Make a job's run and scores as training and evaluation leave them."""
-    monkeypatch.setattr(checkpoints, "steps", lambda folder: [5])
+    monkeypatch.setattr(goal, "checkpoint_steps", lambda folder: [5])
 
     def make(job, score=None, error=None, metric="fd", n=100, lr_steps=None):
         facts = {"name": "digits-16", "path": "gone", "checksum": data.resolve("digits").checksum}
