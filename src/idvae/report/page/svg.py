@@ -11,6 +11,7 @@ from idvae.report.page.html import Html, tag
 COLOURS = 8  # that style.css has
 WIDTH, HEIGHT = 340, 210  # of a panel
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 8, 34
+LETTER = 8  # widest of the digits that stand behind a bar, px
 ROW, BAR_LEFT, BAR_WIDTH = 30, 112, 400
 RANKS_WIDTH, RANKS_RIGHT = 400, 190  # of places by expert, with names at the ends of lines
 
@@ -52,7 +53,8 @@ def panel(chart: Panel) -> Html:
 def bars(chart: Bars) -> Html:
     """Horizontal bars, each with its line and dots; a table of them follows in the page."""
     height = ROW * len(chart.bars) + 40
-    x = axes.linear(0.0, 1.22 * chart.right, BAR_LEFT, BAR_WIDTH - 8)
+    longest = max((len(bar.text) for bar in chart.bars), default=0)
+    x = axes.linear(0.0, chart.right, BAR_LEFT, BAR_WIDTH - 14 - LETTER * longest)
     bottom = height - 36
     parts: list[object] = []
     for value in x.marks:
