@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -347,11 +346,12 @@ def load(path: str | os.PathLike[str], step: int | None = None, device: str = "c
     """Open a run folder that `idvae train` made, or a released model.
 
     Args:
-        path: the folder, or the name of a model that comes with idvae, "pretrained/NAME".
+        path: the folder, or the name of a model that comes with idvae, "pretrained/NAME", or the
+            address of one on the hub, "hf://OWNER/NAME" or "hf://OWNER/NAME@REVISION".
         step: which checkpoint; by default the newest.
         device: where it computes.
 
     Raises:
         UserError: no run there, or no checkpoint that can be used.
     """
-    return Model(Run.open(Path(path)), step, device)
+    return Model(Run.open(path), step, device)

@@ -20,6 +20,8 @@ COMMANDS = {
     "search": ("search", "try options: the same number of trials for every method"),
     "pretrained": ("pretrained", "list the models that come with idvae"),
     "release": ("release", "make a small folder of a run that others can load"),
+    "push": ("push", "put a released model on the Hugging Face hub"),
+    "pull": ("pull", "download a released model from the Hugging Face hub"),
     "sample": ("sample", "draw images from a run"),
     "reconstruct": ("reconstruct", "encode and decode real images"),
     "edit": ("edit", "change the class or the attributes of real images"),

@@ -88,7 +88,7 @@ def parser() -> Parser:
     parser.add_argument(
         "images",
         metavar="IMAGES",
-        help="a run or a name of idvae pretrained, a folder, or FILE.npz or .npy",
+        help="a run, a name of idvae pretrained or hf://OWNER/NAME, a folder, or FILE.npz or .npy",
     )
     parser.add_argument(
         "--reference",

@@ -32,7 +32,10 @@ def add_count(parser: Parser, what: str, default: int | None = None) -> None:
 def add_run(parser: Parser) -> None:
     """The run, which of its checkpoints, and where to compute."""
     parser.add_argument(
-        "run", metavar="RUN", type=Path, help="the folder of a run, or a name of idvae pretrained"
+        "run",
+        metavar="RUN",
+        type=Path,
+        help="the folder of a run, a name of idvae pretrained, or hf://OWNER/NAME",
     )
     parser.add_argument("--step", type=int, help="which checkpoint; the newest if not given")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")

@@ -6,6 +6,7 @@ from pathlib import Path
 from idvae import pretrained
 from idvae.cli.parser import Parser
 from idvae.errors import UserError
+from idvae.hub.contents import FOLDER
 from idvae.io.destination import Destination
 from idvae.io.files import is_plain_name
 from idvae.training.run import Run
@@ -28,6 +29,7 @@ def run(argv: Sequence[str]) -> None:
         help=f"NAME if not given; beside a {pretrained.REGISTRY} the model is entered into it",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a model that is there")
+    add_licence(parser)
     options = parser.parse_args(argv)
     name, out = options.name, options.out or Path(options.name)
     if not is_plain_name(name):
@@ -38,13 +40,25 @@ def run(argv: Sequence[str]) -> None:
 
     from idvae.model import Model
     from idvae.release import card, folder
+    from idvae.release.front_matter import check_licence
 
+    check_licence(options.licence)
     opened = Run.open(options.run)
-    destination = Destination(out, options.overwrite, folder.FOLDER, (opened.path,))
+    destination = Destination(out, options.overwrite, FOLDER, (opened.path,))
     destination.check()
     call = f"{pretrained.PREFIX}{name}" if home is not None else f"path/to/{name}"
-    made = folder.release(opened, name, destination, options.step, call)
+    made = folder.release(opened, name, destination, options.step, call, options.licence)
     if home is not None:
         entry = pretrained.Entry(card.what(Model(made)), made.config["released"]["sha256"])
         pretrained.register(home, name, entry)
     print(f"wrote {out}, {pretrained.size_of(out) / 1e6:.2f} MB")
+
+
+def add_licence(parser: Parser) -> None:
+    """Under what others may use the model; that is not for the data's licence to say."""
+    parser.add_argument(
+        "--licence",
+        "--license",
+        metavar="ID",
+        help="of the model, for the card: an identifier of the hub's, such as mit or cc-by-4.0",
+    )

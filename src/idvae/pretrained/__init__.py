@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from idvae.errors import UserError, did_you_mean
+from idvae.hub import address, pull
 from idvae.io import strict_yaml
 from idvae.io.files import atomic_file, is_plain_name
 
@@ -52,8 +53,14 @@ def entries(folder: Path | None = None) -> dict[str, Entry]:
 def find(place: str | os.PathLike[str]) -> Path:
     """The folder that RUN means: what lies at that place, else the model of that name.
 
-    A place where nothing is, and that no model is called, is given back as it is.
+    A model of the hub, `hf://OWNER/NAME`, is downloaded into the cache. A place where nothing is,
+    and that no model is called, is given back as it is.
+
+    Raises:
+        UserError: the hub does not have it, or cannot be reached.
     """
+    if address.is_address(place):
+        return pull.cached(address.parse(place))
     path = Path(place)
     name = path.as_posix().removeprefix(PREFIX)
     return FOLDER / name if not path.exists() and name in entries() else path

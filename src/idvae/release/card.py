@@ -12,6 +12,7 @@ from idvae.io import strict_yaml
 from idvae.io.files import read_bounded
 from idvae.model import Model
 from idvae.networks import NetworkConfig
+from idvae.release import front_matter
 from idvae.report import conditions
 from idvae.report.table import markdown_line
 from idvae.report.training import images, with_unit
@@ -80,9 +81,15 @@ def what(model: Model) -> str:
 
 
 def text(
-    name: str, run: Run, model: Model, prepared: PreparedSet, found: Findings, call: str
+    name: str,
+    run: Run,
+    model: Model,
+    prepared: PreparedSet,
+    found: Findings,
+    call: str,
+    licence: str | None = None,
 ) -> str:
-    """The whole card, in Markdown.
+    """The whole card, in Markdown, below what machines read of it.
 
     Args:
         name: of the model.
@@ -91,8 +98,15 @@ def text(
         prepared: what it was trained on.
         found: what was measured.
         call: what idvae.load is given.
+        licence: of the model, where it is known.
     """
-    parts = [f"# {name}", f"{what(model)}.", f"![samples]({PICTURE})", _told(model)]
+    parts = [
+        front_matter.text(name, model, prepared, found.scores, licence),
+        f"# {name}",
+        f"{what(model)}.",
+        f"![samples]({PICTURE})",
+        _told(model),
+    ]
     parts += [_use(call, model), _facts(run, model, prepared), _options(run)]
     if found.scores is not None:
         parts += ["## Scores", *_scores(found.scores)]

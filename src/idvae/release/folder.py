@@ -6,7 +6,7 @@ from typing import Any
 from safetensors.torch import save_file
 
 from idvae.errors import UserError
-from idvae.io.destination import Destination, Kind
+from idvae.io.destination import Destination
 from idvae.io.files import atomic_file
 from idvae.model import Model
 from idvae.pictures import grids
@@ -16,20 +16,25 @@ from idvae.training.run import WEIGHTS, Run
 from idvae.training.settings import Settings
 
 SAMPLES = 64
-FOLDER = Kind(
-    "a released model", WEIGHTS, (WEIGHTS, "config.yaml", "conditions.npy", card.FILE, card.PICTURE)
-)
 
 
-def release(run: Run, name: str, out: Destination, step: int | None, call: str) -> Run:
+def release(
+    run: Run,
+    name: str,
+    out: Destination,
+    step: int | None,
+    call: str,
+    licence: str | None = None,
+) -> Run:
     """Write the folder whole or not at all.
 
     Args:
         run: with its data set, scores and judgement; these go into the card.
         name: of the model.
-        out: where, of the kind FOLDER.
+        out: where, of the kind of hub/contents.py.
         step: which checkpoint; by default the newest.
         call: how the card says that it is loaded.
+        licence: of the model, by its identifier on the hub, such as "mit"; None is not known.
 
     Returns:
         the released model.
@@ -55,7 +60,7 @@ def release(run: Run, name: str, out: Destination, step: int | None, call: str) 
         samples = grids.enlarge(grids.grid(again.sample(SAMPLES)))
         grids.save_png(folder / card.PICTURE, samples)
         with atomic_file(folder / card.FILE) as temporary:
-            text = card.text(name, run, again, data, findings, call)
+            text = card.text(name, run, again, data, findings, call, licence)
             temporary.write_text(text, encoding="utf-8")
     return Run.open(out.path)
 

@@ -22,13 +22,13 @@ import numpy as np
 from idvae import pretrained
 from idvae.data.prepared import SPLITS
 from idvae.errors import UserError, exists_already
+from idvae.hub.contents import WEIGHTS as WEIGHTS  # of a released model, without checkpoints
 from idvae.io import strict_yaml
 from idvae.io.arrays import ALONE, ArrayFile
 from idvae.io.destination import Destination, Kind
 from idvae.io.files import atomic_file, clear_rests, read_bounded
 from idvae.training import run_config
 
-WEIGHTS = "weights.safetensors"  # of a released model, which has no checkpoints (released.py)
 MOST_METRICS = 1 << 28  # bytes: a million lines and more
 MOST_CONDITIONS = 1 << 27
 
@@ -94,11 +94,11 @@ class Run:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "Run":
-        """Open a run folder, or a pretrained model by its name.
+        """Open a run folder, a pretrained model by its name, or one of the hub by its address.
 
         Raises:
-            UserError: no such folder or name, not a run, or a config.yaml that cannot be read or
-                holds what no run's does.
+            UserError: no such folder, name or address, not a run, or a config.yaml that cannot be
+                read or holds what no run's does.
         """
         path = pretrained.find(path)
         file = path / "config.yaml"
