@@ -13,10 +13,12 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 import idvae
+from evaluate import onnx_files
 from hub import stand_in
 from idvae import data
 from idvae.cli import main
 from idvae.errors import UserError
+from idvae.evaluate.scores import Scores
 from idvae.hub import contents, pull
 from idvae.release import card
 from idvae.training import released, start
@@ -223,6 +225,10 @@ def test_only_known_files_are_fetched(hub, folder):
 def test_a_command_takes_an_address(hub, there):
     assert main(["sample", "hf://me/digits-tiny", "-n", "4", "--out", "s.png"]) == 0
     assert main(["reconstruct", f"hf://me/digits-tiny@{there}", "-n", "4", "--out", "r.npz"]) == 0
+    onnx_files.write("net.onnx")
+    scoring = ["--experts", "mine=net.onnx@16", "-n", "20", "--repeats", "1"]
+    assert main(["evaluate", "hf://me/digits-tiny", *scoring, "--metrics", "fd"]) == 0
+    assert Scores.load("scores.json").name == "digits-tiny"  # here, and not in the cache
     assert hub.fetched() == [*contents.FILES]  # once
 
 

@@ -391,6 +391,47 @@ def test_the_card_says_what_was_found(model, trained):
         assert words not in text
 
 
+def front_matter(folder):
+    before, block, _ = (folder / "README.md").read_text().split("---\n", 2)
+    assert not before
+    return yaml.safe_load(block)
+
+
+def test_machines_read_what_it_is_and_what_was_found(model, trained):
+    """The block above the card, as the Hugging Face hub takes it."""
+    task = "unconditional-image-generation"
+    told = front_matter(model)
+    (about,) = told.pop("model-index")
+    assert told == {
+        "library_name": "idvae",
+        "pipeline_tag": task,
+        "tags": ["idvae", "idvae-plus", "autoencoder", "conditional"],
+    }
+    assert about["name"] == "digits-tiny"
+    (result,) = about["results"]
+    assert result["task"] == {"type": task}
+    assert result["dataset"] == {"name": "digits-16", "type": "digits-16"}
+    args = {"expert": "lite0@64", "n": 1234, "sample_sets": 2, "reference_n": 777}
+    name = "Fréchet distance, lite0@64"
+    assert result["metrics"] == [{"type": "fd", "name": name, "value": 62.5, "args": args}]
+
+
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [("digits-16, training split", True), ("digits-164", False), ("/home/me/faces", False)],
+)
+def test_scores_against_other_images_are_not_told_to_machines(trained, reference, told):
+    run = Path(shutil.copytree(trained, "scored"))
+    scores = Scores.load(run / "scores.json")
+    scores.about["reference"] = reference
+    scores.save(run / "scores.json")
+    assert main(["release", str(run), "tiny", "--license", "cc-by-4.0"]) == 0
+    values = front_matter(Path("tiny"))
+    assert values["license"] == "cc-by-4.0"
+    assert ("model-index" in values) == told
+    assert reference not in Path("tiny/README.md").read_text() or told
+
+
 def test_the_example_of_a_card_runs(model):
     found = {}
     exec((model / "README.md").read_text().split("```python\n")[1].split("```")[0], found)

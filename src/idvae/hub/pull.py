@@ -79,6 +79,7 @@ def _fetch(address: Address, info: Any, folder: Path) -> None:
     sizes = {f.rfilename: f.size for f in info.siblings or [] if f.rfilename in FILES}
     check_sizes(sizes, address)
     wanted: dict[str, int] = {name: sizes[name] for name in FILES if name in sizes}
+    sha256 = ""  # config.yaml comes first, and says it
     with display() as begin:
         advance = begin(f"fetching {address}, bytes", sum(wanted.values()))
         for name, size in wanted.items():
