@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= quickstart
 
-.PHONY: quickstart test test-slow test-all test-rounding lint clean
+.PHONY: quickstart test test-slow test-all test-rounding lint docs clean
 
 # The constraints file keeps torch at the version that was tried, and pip from replacing it.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -39,6 +39,14 @@ test-rounding: $(VENV)/.installed
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+# The site of docs/, in build/site: it opens from disk; a dead link fails.
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.docs
+	$(BIN)/python docs/site.py
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info
