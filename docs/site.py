@@ -1,9 +1,9 @@
 """`make docs`: from README and docs/ to a site in build/site that opens from disk, or an error.
 
-Pages are laid out as they lie in the repository, with what they link to, so one relative link serves
-here and there. Below a heading of docs/api.md that is a name in `code` the site has its docstrings.
-What was built is read again: every link leads to a file and to a heading in it, and no page fetches
-anything from elsewhere.
+Pages are laid out as they lie in the repository, with what they link to, so one relative link
+serves here and there. Below a heading of docs/api.md that is a name in `code` the site has its
+docstrings. What was built is read again: every link leads to a file and to a heading in it, and no
+page fetches anything from elsewhere.
 """
 
 import re
@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 ROOT = Path(__file__).parents[1]
 PAGES, SITE = ROOT / "build" / "pages", ROOT / "build" / "site"
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
+ELSEWHERE = re.compile(r"(?:url\(|@import\s*)[\"']?((?:https?:)?//[^\"')]+)")  # of a style sheet
 
 
 def main() -> int:
@@ -109,7 +110,7 @@ def fetches(site: Path) -> Iterator[str]:
             if urlsplit(place).netloc:
                 yield f"{file.relative_to(site)} fetches {place}"
     for file in sorted(site.rglob("*.css")):
-        for place in re.findall(r"(?:url\(|@import\s*)[\"']?((?:https?:)?//[^\"')]+)", file.read_text()):
+        for place in ELSEWHERE.findall(file.read_text("utf-8")):
             yield f"{file.relative_to(site)} fetches {place}"
 
 
