@@ -71,7 +71,7 @@ def test_files_that_are_named_are_there(page):
     """`loop.py`, `training/loop.py` or `tests/test_layers.py`; NAME is the reader's own."""
     files = [
         f.as_posix()
-        for part in ("src", "tests", "benchmarks")
+        for part in ("src", "tests", "benchmarks", "examples")
         for f in ROOT.glob(f"{part}/**/*.py")
     ]
     for name in re.findall(r"(?<![\w.])(?:[\w*-]+/)*\w+\.py\b", text(page)):

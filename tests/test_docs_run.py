@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_docs import PAGES, arguments, fenced, named
 
 from idvae import data
 from idvae.cli import main
 from idvae.io import strict_yaml
+from test_docs import PAGES, arguments, fenced, named
 
 # What makes a command short: flags that come last win.
 TRAIN = ["--width", "4", "--batch_size", "8", "--threads", "1", "--log_every", "1"]
