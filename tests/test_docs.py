@@ -112,6 +112,8 @@ def test_arguments_are_taken(page, monkeypatch):
     for words in commands(page):
         if "--help" in words or (words[0] == "train" and words[1:2] != ["--resume"]):
             continue
+        if len(words) == 1 and words not in whole:  # its name, in a sentence
+            continue
         module = import_module(f"idvae.cli.{COMMANDS[words[0]][0]}")
         with pytest.raises((TakenError, UserError)) as found:
             module.run(words[1:])

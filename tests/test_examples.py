@@ -37,7 +37,7 @@ def run(name, *arguments, cwd):
 
 
 def test_every_example_is_tested():
-    tested = re.findall(r'run\("(\w+\.py)"', Path(__file__).read_text("utf-8"))
+    tested = re.findall(r'run\(\s*"(\w+\.py)"', Path(__file__).read_text("utf-8"))
     assert sorted(set(tested)) == sorted(path.name for path in EXAMPLES.glob("*.py"))
 
 
