@@ -15,7 +15,7 @@ from idvae.io import strict_yaml
 from test_docs import PAGES, arguments, fenced, named
 
 # What makes a command short: flags that come last win.
-TRAIN = ["--width", "4", "--batch_size", "8", "--threads", "1", "--log_every", "1"]
+TRAIN = ["--width", "4", "--batch-size", "8", "--threads", "1", "--log-every", "1"]
 SHORT = {
     "evaluate": ["--experts", "lite0@32", "-n", "8", "--reference-n", "40", "--repeats", "1"],
     "judge": ["--classifier-steps", "2", "-n", "8"],
