@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ SHORT = {
     "judge": ["--classifier-steps", "2", "-n", "8"],
 }
 ASKED_FOR = ("mnist", "cifar10", "celeba")  # sets that a reader has and a test has not
+ELSEWHERE = ("push", "pull", "hf://", "slurm", "demo")  # a hub, a cluster; and what ends by Ctrl-C
 PLAN = """
 methods: {vae: , idvae: }
 data: [digits]
@@ -45,6 +47,8 @@ def short(words):
     text = " ".join(words)
     if any(re.search(rf"\b{name}\b(?!-idvae)", text) for name in ASKED_FOR) or "results/" in text:
         return None
+    if any(name in text for name in ELSEWHERE):
+        return None
     words = [os.path.expanduser(word) for word in words]
     words = [re.sub(r"^NAME$", "fashion-mnist-32", word) for word in words]
     words = [
@@ -68,15 +72,18 @@ def place(tmp_path, monkeypatch, data_root):
     monkeypatch.setenv("HOME", str(tmp_path))
     if not (data_root / "avatars-32").exists():
         data.prepare("avatars", size=32, n=60)
+    shutil.copytree(data_root / "avatars-32", tmp_path / "data" / "avatars-32")
+    monkeypatch.setenv("IDVAE_DATA", str(tmp_path / "data"))  # each page prepares its own
     faces = data.open_set("avatars-32").split("train")
+    rows = np.arange(120) % len(faces)
     for folder in ("photos", "faces", "some/folder"):
         (tmp_path / folder).mkdir(parents=True)
-        for i, image in enumerate(faces.gather(range(40))):
-            Image.fromarray(image).save(tmp_path / folder / f"{i:02d}.png")
+        for i, image in enumerate(faces.gather(rows)):
+            Image.fromarray(image).save(tmp_path / folder / f"{i:03d}.png")
     names = list(data.open_set("avatars-32").attribute_names)
     table = [",".join(["path", *names])]
-    rows = np.asarray(faces.attributes(range(40)))
-    table += [",".join([f"{i:02d}.png", *map(str, row)]) for i, row in enumerate(rows)]
+    attributes = np.asarray(faces.attributes(rows))
+    table += [",".join([f"{i:03d}.png", *map(str, row)]) for i, row in enumerate(attributes)]
     for name in ("faces.csv", "table.csv"):
         (tmp_path / name).write_text("\n".join(table) + "\n", "utf-8")
     for name, plan in (("plan.yaml", PLAN), ("search.yaml", SEARCH)):
