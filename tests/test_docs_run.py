@@ -19,10 +19,10 @@ from test_docs import PAGES, arguments, fenced, named
 TRAIN = ["--width", "4", "--batch-size", "8", "--threads", "1", "--log-every", "1"]
 SHORT = {
     "evaluate": ["--experts", "lite0@32", "-n", "8", "--reference-n", "40", "--repeats", "1"],
-    "judge": ["--classifier-steps", "2", "-n", "10"],
 }
 ASKED_FOR = ("mnist", "cifar10", "celeba")  # sets that a reader has and a test has not
-ELSEWHERE = ("push", "pull", "hf://", "slurm", "demo")  # a hub, a cluster; and what ends by Ctrl-C
+# A hub, a cluster, what ends by Ctrl-C, and a classifier of more images than there are.
+ELSEWHERE = ("push", "pull", "hf://", "slurm", "demo", "judge")
 PLAN = """
 methods: {vae: , idvae: }
 data: [digits]
