@@ -41,6 +41,8 @@ CSS = """
 .picture img { image-rendering: pixelated; object-fit: contain; width: 100%; height: 100%; }
 .verdict { font-size: 1.05rem; }
 .edited .picture img { max-height: 230px; }
+button[role="tab"].selected { color: var(--primary-700); }
+.dark button[role="tab"].selected { color: var(--primary-300); }
 """
 
 
@@ -153,7 +155,8 @@ def generate_tab(model: Model) -> Starting:
     button.click(told(make), inputs, out, **ONE)
     for moved in (truncation, count):
         when_moved(moved, make, inputs, out)
-    asked.input(told(make), inputs, out, **ONE)
+    if model.condition is not None:
+        asked.input(told(make), inputs, out, **ONE)
     another.click(told(lambda s: whole(s) + 1), seed, seed, **ONE).success(
         told(make), inputs, out, **ONE
     )
