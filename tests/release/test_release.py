@@ -198,6 +198,18 @@ def test_the_registry_tells_what_a_changed_config_would_hide(model):
     assert idvae.load(shutil.copytree(model, "own"))  # one's own has no other witness
 
 
+def test_another_model_takes_the_place_of_one_in_the_registry(trained, model, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / "scores.json").unlink()  # of another step
+    (run / "conditions.json").unlink()
+    before = released.sha256_of(model / WEIGHTS)
+    call = ["release", str(run), "digits-tiny", "--step", "15", "--out", str(model)]
+    assert main(call) == 2
+    assert main([*call, "--overwrite"]) == 0
+    assert released.sha256_of(model / WEIGHTS) != before
+    assert idvae.load("pretrained/digits-tiny").step == 15
+
+
 @pytest.mark.parametrize(
     ("place", "to", "words"),
     [

@@ -47,9 +47,11 @@ def run(argv: Sequence[str]) -> None:
     destination = Destination(out, options.overwrite, FOLDER, (opened.path,))
     destination.check()
     call = f"{pretrained.PREFIX}{name}" if home is not None else f"path/to/{name}"
+    what = card.what(Model(opened, options.step))
     made = folder.release(opened, name, destination, options.step, call, options.licence)
     if home is not None:
-        entry = pretrained.Entry(card.what(Model(made)), made.config["released"]["sha256"])
+        # Not opened before it is entered: in the place of another its weights are not yet known.
+        entry = pretrained.Entry(what, made.config["released"]["sha256"])
         pretrained.register(home, name, entry)
     print(f"wrote {out}, {pretrained.size_of(out) / 1e6:.2f} MB")
 
