@@ -290,7 +290,7 @@ def test_other_weights_are_refused_unread(hub, there, folder, tmp_path, monkeypa
     assert not list((tmp_path / "cache").rglob(WEIGHTS))
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", sorted(PARTS))
 def test_a_file_that_is_too_large_is_not_fetched(hub, there, name, capsys):
     hub.sizes[name] = contents.FILES[name] + 1
     refused(["pull", "me/digits-tiny"], f"holds a {name} of {hub.sizes[name]:,} bytes", capsys)
