@@ -63,8 +63,8 @@ def _goes_on(out: Path):
     assert alone.returncode == 2
     assert "was trained by 2 processes, now there is 1" in alone.stderr
     for process in start_all(command[3:]):
-        assert process.communicate(timeout=120)
-        assert process.returncode == 0
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
     assert Run.open(out).config["processes"] == 2
     steps = str(there + 20)
     command = [*command[:-1], steps, "--change-processes"]
