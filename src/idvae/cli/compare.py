@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from idvae.cli.entries import entry, row_named, runs_on_points
+from idvae.cli.entries import add_comparing, entry, row_named, runs_on_points
 from idvae.cli.parser import Parser
 from idvae.errors import UserError
 from idvae.io.destination import Destination, Kind
@@ -85,21 +85,7 @@ def _parser() -> Parser:
         "scores", metavar="RUN", nargs="+", help="a run that was evaluated, or a scores.json"
     )
     parser.add_argument("--metric", default="fd", help="what the table shows")
-    parser.add_argument(
-        "--ignore",
-        default="",
-        metavar="FACTS",
-        help="facts that may differ, joined by commas; data is the training data of runs",
-    )
-    parser.add_argument(
-        "--against",
-        metavar="METHOD",
-        help="test this row against each other one, if it was chosen before its scores were seen; "
-        "else the best is, which takes more seeds",
-    )
-    parser.add_argument("--device", default="cpu", help="where pictures are made: cpu, cuda or mps")
-    parser.add_argument("--out", metavar="DIR", required=True, help="a folder for all of it")
-    parser.add_argument("--overwrite", action="store_true", help="replace DIR if it is there")
+    add_comparing(parser)
     return parser
 
 

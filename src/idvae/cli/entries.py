@@ -6,11 +6,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from idvae.cli.parser import Parser
 from idvae.errors import UserError
 
 if TYPE_CHECKING:
     from idvae.report.rows import Entry
     from idvae.training.run import Run
+
+
+def add_comparing(parser: Parser) -> None:
+    """What may differ between runs, which row is tested, and where all of it goes."""
+    parser.add_argument(
+        "--ignore",
+        default="",
+        metavar="FACTS",
+        help="facts that may differ, joined by commas; data is the training data of runs",
+    )
+    parser.add_argument(
+        "--against",
+        metavar="METHOD",
+        help="test this row against each other one, if it was chosen before its scores were seen; "
+        "else the best is, which takes more seeds",
+    )
+    parser.add_argument("--device", default="cpu", help="where pictures are made: cpu, cuda or mps")
+    parser.add_argument("--out", metavar="DIR", required=True, help="a folder for all of it")
+    parser.add_argument("--overwrite", action="store_true", help="replace DIR if it is there")
 
 
 def entry(place: str) -> Entry:

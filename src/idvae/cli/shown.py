@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from idvae.cli.condition import each
+from idvae.cli.interpolate import ways_between, with_ends
 from idvae.data.prepared import PreparedSet
 from idvae.errors import UserError
 from idvae.evaluate.nearest import nearest
@@ -17,7 +18,6 @@ from idvae.io.files import read_bounded
 from idvae.io.progress import progress
 from idvae.model import Model
 from idvae.pictures.mosaic import BLOCK
-from idvae.priors import PRIORS
 from idvae.report import conditions
 from idvae.report.page.subject import Conditional, Nearest, Shown, Ways
 from idvae.report.rows import Row
@@ -121,25 +121,16 @@ def _of_data(made: Shown, name: str, model: Model, data: PreparedSet) -> None:
     made.reconstructions[name] = found
     images, chosen = originals(data, 2 * WAYS)
     y = _conditions(model, data, chosen)
-    pairs = len(images) // 2
-    if not pairs:
-        return
-    a, b = slice(0, 2 * pairs, 2), slice(1, 2 * pairs, 2)
-    codes = model.encode(images, y)
-    told = (None, None) if y is None else (y[a], y[b])
-    ways = model.interpolate(codes[a], codes[b], STEPS, *told)
-    ends = (images[a][:, None], images[b][:, None])
-    made.ways[name] = Ways(np.concatenate([ends[0], ways, ends[1]], 1), real=True)
+    if len(images) >= 2:
+        ways = ways_between(model, images, y, STEPS)
+        made.ways[name] = Ways(with_ends(images, ways), real=True)
 
 
 def _random_ways(model: Model) -> Ways:
     codes = model.draw_codes(2 * WAYS)
-    t = np.linspace(0.0, 1.0, STEPS, dtype=np.float32)[None, :, None]
-    way = PRIORS[model.method.prior].between(codes[0::2], codes[1::2], t)
     y = model.draw_conditions(0, WAYS, 0)
-    told = None if y is None else y.repeat(STEPS, 0)
-    images = model.decode(way.reshape(-1, model.z_dim), y=told)
-    return Ways(images.reshape(WAYS, STEPS, *images.shape[1:]), real=False)
+    ways = model.interpolate(codes[0::2], codes[1::2], STEPS, y, y, posterior=False)
+    return Ways(ways, real=False)
 
 
 def _neighbours(made: Shown, samples: dict[str, np.ndarray], data: PreparedSet) -> None:

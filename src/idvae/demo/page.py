@@ -164,24 +164,57 @@ def generate_tab(model: Model) -> Starting:
 
 
 def reconstruct_tab(model: Model) -> Starting:
+    def answer(image: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+        return tiled([image, actions.reconstruct(model, image, y)], 2)
+
+    def box() -> gr.Image:
+        return shown("As the model sees it, and its reconstruction")
+
+    return of_one_image(model, 1, "Reconstruct", box, answer)
+
+
+def judge_tab(model: Model) -> Starting:
+    def answer(image: np.ndarray, y: np.ndarray | None) -> str:
+        return strip(actions.judge(model, image, y))
+
+    def box() -> gr.HTML:
+        return gr.HTML(label="What the discriminator answers")
+
+    return of_one_image(model, 5, "Judge", box, answer)
+
+
+def of_one_image(
+    model: Model,
+    seed: int,
+    verb: str,
+    box: Callable[[], Any],
+    answer: Callable[[np.ndarray, np.ndarray | None], Any],
+) -> Starting:
+    """A tab that asks for an image and says something of it.
+
+    Args:
+        model: of images.
+        seed: of the sample that is there first.
+        verb: on the button.
+        box: makes the component that shows the answer, in its column.
+        answer: of an image and what it has, what that component shows.
+    """
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
-            chosen = Chosen(model, "Your image", 1)
-            button = gr.Button("Reconstruct", variant="primary")
+            chosen = Chosen(model, "Your image", seed)
+            button = gr.Button(verb, variant="primary")
         with gr.Column(scale=2, min_width=280):
-            out = shown("As the model sees it, and its reconstruction")
+            out = box()
 
-    def make(path: Path | None, names: Any) -> np.ndarray:
-        image, y = chosen.read(path, names)
-        return tiled([image, actions.reconstruct(model, image, y)], 2)
+    def make(path: Path | None, names: Any) -> Any:
+        return answer(*chosen.read(path, names))
 
     chosen.leads_to(make, out)
     button.click(told(make), chosen.inputs, out, **ONE)
 
     def start() -> Sequence[Any]:
         image, y = chosen.start()
-        made = [image, actions.reconstruct(model, image, y)]
-        return [*chosen.values(image, y), tiled(made, 2)]
+        return [*chosen.values(image, y), answer(image, y)]
 
     return Starting([*chosen.outputs, out], start)
 
@@ -284,27 +317,6 @@ def interpolate_tab(model: Model) -> Starting:
         return [*ends[0].values(a, y_a), *ends[1].values(b, y_b), made]
 
     return Starting([*ends[0].outputs, *ends[1].outputs, out], start)
-
-
-def judge_tab(model: Model) -> Starting:
-    with gr.Row():
-        with gr.Column(scale=1, min_width=280):
-            chosen = Chosen(model, "Your image", 5)
-            button = gr.Button("Judge", variant="primary")
-        with gr.Column(scale=2, min_width=280):
-            out = gr.HTML(label="What the discriminator answers")
-
-    def make(path: Path | None, names: Any) -> str:
-        return strip(actions.judge(model, *chosen.read(path, names)))
-
-    chosen.leads_to(make, out)
-    button.click(told(make), chosen.inputs, out, **ONE)
-
-    def start() -> Sequence[Any]:
-        image, y = chosen.start()
-        return [*chosen.values(image, y), strip(actions.judge(model, image, y))]
-
-    return Starting([*chosen.outputs, out], start)
 
 
 class Chosen:

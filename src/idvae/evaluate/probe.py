@@ -21,7 +21,7 @@ from torch import Tensor
 from idvae.data.prepared import SPLITS
 from idvae.errors import UserError
 from idvae.evaluate.cache import key
-from idvae.evaluate.metrics.logistic import Regression
+from idvae.evaluate.metrics.logistic import Linear, Regression
 from idvae.evaluate.metrics.neighbours import nearest
 from idvae.evaluate.reconstruct import TEST_N, fixed_indices
 from idvae.io.files import atomic_file
@@ -110,18 +110,15 @@ def probe(
     done(1)
     scaled, t = _scaled(x), {s: torch.from_numpy(targets[s]) for s in SPLITS}
     regression = Regression(scaled["train"], t["train"], _count(targets))
-    best: tuple[float, float, Any] | None = None
-    fitted = None
+    fits: list[tuple[float, float, Linear]] = []
     for penalty in PENALTIES:
-        fitted = regression.fit(penalty, fitted)
+        fitted = regression.fit(penalty, fits[-1][2] if fits else None)
         right = _right(
             _answers(fitted.logits(scaled["validation"]), t["validation"]), t["validation"]
         )
-        if best is None or right > best[0]:  # of equals the strongest
-            best = (right, penalty, fitted)
+        fits.append((right, penalty, fitted))
         done(1)
-    assert best is not None
-    _, penalty, fitted = best
+    _, penalty, fitted = max(fits, key=lambda fit: fit[0])  # of equals the strongest
     return Known(
         nearest=_right(torch.from_numpy(neighbours), t["test"]),
         linear=_right(_answers(fitted.logits(scaled["test"]), t["test"]), t["test"]),

@@ -203,7 +203,7 @@ class IDVAE(Adversarial):
         """The codes z', the first of them those of the images one place before."""
         with no_grad():
             mu, logvar = self.posterior(self.shared(x, y), y)
-        codes, count = mu + (0.5 * logvar).exp() * eps, round(self.config.edits * len(z))
+        codes, count = self.code(mu, logvar, eps), round(self.config.edits * len(z))
         return torch.cat([codes.roll(1, 0)[:count], z[count:]])
 
     def _dis_first(
@@ -252,7 +252,7 @@ class IDVAE(Adversarial):
         with no_grad():
             mu, logvar = self.posterior(self.shared(x, y), y)
         for eps_again, z_again in zip(eps, z, strict=True):
-            x_rec = self.dec(mu + (0.5 * logvar).exp() * eps_again, y)
+            x_rec = self.dec(self.code(mu, logvar, eps_again), y)
             update("dec", self.loss_dec(x, y, x_rec, self.dec(z_again, y)))
 
     def loss_dis(
@@ -362,8 +362,12 @@ class IDVAE(Adversarial):
     ) -> tuple[tuple[Tensor, Tensor], Tensor]:
         """The same from what θ_shared makes of x."""
         mu, logvar = self.posterior(h, y)
-        z = mu + (0.5 * logvar).exp() * eps
-        return (mu, logvar), self.dec(z, y)
+        return (mu, logvar), self.dec(self.code(mu, logvar, eps), y)
+
+    @staticmethod
+    def code(mu: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
+        """z = μ + σ·eps [2]."""
+        return mu + (0.5 * logvar).exp() * eps
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.posterior(self.shared(x, y), y)[0]

@@ -18,9 +18,7 @@ def antialiased(images: Tensor, size: int) -> Tensor:
         images: float, shape (N, C, H, W).
         size: side of the result.
     """
-    if images.shape[-2:] == (size, size):
-        return images
-    return F.interpolate(images, (size, size), mode="bilinear", antialias=True, align_corners=False)
+    return _as_pil(images, size, "bilinear")
 
 
 def bicubic(images: Tensor, size: int) -> Tensor:
@@ -30,10 +28,13 @@ def bicubic(images: Tensor, size: int) -> Tensor:
         images: float, shape (N, C, H, W).
         size: side of the result.
     """
+    return _as_pil(images, size, "bicubic").clamp(0, 255)
+
+
+def _as_pil(images: Tensor, size: int, mode: str) -> Tensor:
     if images.shape[-2:] == (size, size):
         return images
-    made = F.interpolate(images, (size, size), mode="bicubic", antialias=True, align_corners=False)
-    return made.clamp(0, 255)
+    return F.interpolate(images, (size, size), mode=mode, antialias=True, align_corners=False)
 
 
 def tensorflow1(images: Tensor, size: int) -> Tensor:
