@@ -65,7 +65,7 @@ def upright(image: Image.Image, channels: int) -> Image.Image:
     """Decode what `opened` gave: turned as its EXIF says, transparency on white, 16 bits scaled.
 
     Args:
-        image: any mode.
+        image: any mode; it is turned in its place.
         channels: 1 or 3.
 
     Returns:
@@ -75,7 +75,7 @@ def upright(image: Image.Image, channels: int) -> Image.Image:
         ValueError: numbers that no rule makes bytes of, or whatever PIL raises of damaged files;
             `opened` makes a UserError of it.
     """
-    image = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)  # else it copies what need not be turned
     if image.mode == "F":
         raise ValueError("it holds floats; save it with 8 bits a channel")
     if image.mode.startswith("I;16") or image.mode == "I":
@@ -85,7 +85,7 @@ def upright(image: Image.Image, channels: int) -> Image.Image:
             raise ValueError("it holds more than 16 bits; save it with 8 bits a channel")
         image = Image.fromarray(((grey.astype(np.uint32) + 128) // 257).astype(np.uint8))
     if "A" in image.mode or "transparency" in image.info:
-        rgba = image.convert("RGBA")
+        rgba = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         image = Image.alpha_composite(white, rgba)
     return image.convert("L" if channels == 1 else "RGB")
