@@ -408,7 +408,7 @@ def test_damage_of_any_kind_names_the_file(tmp_path, kind, recwarn):
 def test_orientation_that_cannot_be_parsed_names_the_file(tmp_path, monkeypatch):
     Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
 
-    def fails(image):
+    def fails(image, *, in_place):
         raise struct.error("required argument is not an integer")  # as PIL does for some EXIF
 
     monkeypatch.setattr(ImageOps, "exif_transpose", fails)
