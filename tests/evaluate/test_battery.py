@@ -2,14 +2,16 @@ import json
 
 import numpy as np
 import pytest
+import torch
 import torch.multiprocessing
 
 from evaluate.group import in_a_group
 from evaluate.toys import ToySet, images, pooled, toy
 from idvae.errors import UserError
-from idvae.evaluate import battery, features, reference
+from idvae.evaluate import battery, cache, features, reference
 from idvae.evaluate.battery import evaluate
 from idvae.evaluate.features import collect
+from idvae.evaluate.metrics import neighbours
 from idvae.evaluate.metrics.frechet import frechet_distance
 from idvae.evaluate.metrics.inception_score import inception_score
 from idvae.evaluate.metrics.kernel import kernel_distance
@@ -197,6 +199,20 @@ def test_reference_features_are_cached_by_content(own_cache, monkeypatch):
     renamed.checksum = "other content, same name"
     evaluate(lambda n, seed: images(n, seed), renamed, experts=[toy()], n=100, repeats=1)
     assert len(sorted((own_cache / "statistics").glob("*.npz"))) == 3
+
+
+def test_balls_of_real_images_are_found_once(own_cache, monkeypatch):
+    points = images(60).reshape(60, -1).astype(np.float32)
+    first = cache.balls(points, 5)
+    with monkeypatch.context() as patched:
+        patched.setattr(neighbours, "_blocks", lambda *sides: pytest.fail("found again"))
+        again = cache.balls(points, 5)
+    assert torch.equal(again.squared_radii, neighbours.Balls(points, 5).squared_radii)
+    assert torch.equal(again.squared_radii, first.squared_radii)
+    for changed, k in ((points[::-1], 5), (points, 4)):  # of other points, or of other balls
+        assert torch.equal(
+            cache.balls(changed, k).squared_radii, neighbours.Balls(changed.copy(), k).squared_radii
+        )
 
 
 def test_a_damaged_cache_is_made_anew(own_cache):

@@ -181,7 +181,7 @@ def _balls(real: Reference, metrics: Sequence[str]) -> dict[str, Balls]:
     if not set(metrics) & set(NEIGHBOUR_METRICS):
         return {}
     return {
-        name: Balls(found.rows, NEIGHBOURS)
+        name: cache.balls(found.rows, NEIGHBOURS)
         for name, found in real.features.items()
         if found.rows is not None and len(found.rows) > NEIGHBOURS
     }

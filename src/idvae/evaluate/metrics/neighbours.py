@@ -30,16 +30,22 @@ class Balls:
     Args:
         points: float, shape (N, d), N greater than k.
         k: neighbours, the point itself not counted.
+        squared_radii: of the balls, float64, shape (N,), where they were found before.
 
     Raises:
         UserError: no more than k points.
     """
 
-    def __init__(self, points: np.ndarray, k: int = 5) -> None:
+    def __init__(
+        self, points: np.ndarray, k: int = 5, squared_radii: np.ndarray | None = None
+    ) -> None:
         if len(points) <= k:
             raise UserError(f"{k} neighbours need more than {k} images; there are {len(points)}")
         self.k = k
         self.points = _exact(points)
+        if squared_radii is not None:
+            self.squared_radii = torch.from_numpy(squared_radii)
+            return
         parts = []
         for rows, block in _blocks(self.points, self.points):
             block[torch.arange(len(block)), rows] = 0.0  # not what rounding left of it
