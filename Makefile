@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= quickstart
 
-.PHONY: quickstart test test-slow test-all test-rounding lint docs clean
+SIZE ?= cpu
+
+.PHONY: quickstart replicate test test-slow test-all test-rounding lint docs clean
 
 # The constraints file keeps torch at the version that was tried, and pip from replacing it.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -14,6 +16,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 quickstart: $(VENV)/.installed
 	@$(BIN)/python -m idvae.cli.quickstart $(OUT)
+
+# Does the paper hold? All plans of a size (cpu, gpu-cifar10, gpu-celeba); called again it goes on.
+# On two cores the size cpu takes hours; docs/replication.md tells how to repeat one line of it.
+replicate: $(VENV)/.installed
+	@$(BIN)/python replication/replicate.py $(SIZE)
 
 # One thread a worker: two workers with two threads each would stand in each other's way.
 ONE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2

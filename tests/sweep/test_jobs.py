@@ -134,3 +134,28 @@ def test_scores_of_fewer_steps_are_made_again(plan, tmp_path):
     ]  # fmt: skip
     Scores("x", {}, {}).save(job.scores)  # as a version wrote them that did not note the step
     assert job.left is None
+
+
+def test_a_conditional_run_is_judged_once_it_is_trained_and_scored(plan, tmp_path):
+    options = {**OPTIONS, "condition": "labels", "width": 4}
+    asked = plan(data=["digits"], options=options, evaluate={}, judge={"n": 10, "repeats": 1})
+    (job,) = jobs(Plan.read(asked), tmp_path / "out")
+    assert main(job.command("cpu", 1)[3:]) == 0
+    assert job.left == "evaluate"
+    Scores("x", {}, {}, about={"step": 3}).save(job.scores)
+    assert job.left == "judge"
+    expected = ["judge", str(job.path), "-n", "10", "--repeats", "1"]
+    assert job.command("cpu", 1)[3:] == expected
+    (job.path / "conditions.json").write_text('{"facts": {"step": 2}}')  # of an older checkpoint
+    assert job.command("cpu", 1)[3:] == [*expected, "--overwrite"]
+    (job.path / "conditions.json").write_text('{"facts": {"step": 3}}')
+    assert (job.left, job.goal.state) == (None, "scored")
+
+
+def test_only_what_has_a_condition_can_be_judged(plan, tmp_path, capsys):
+    file = str(plan(judge={"n": 10}))
+    assert main(["sweep", file, "--out", str(tmp_path / "out")]) == 2
+    assert "vae-seed0 has no condition to be judged by" in capsys.readouterr().err
+    file = str(plan(judge={"m": 10}, options={**OPTIONS, "condition": "labels"}, data=["digits"]))
+    assert main(["sweep", file, "--out", str(tmp_path / "out")]) == 2
+    assert "-m" in capsys.readouterr().err

@@ -84,3 +84,31 @@ def test_a_mistake_in_the_plan_is_one_line(plan, tmp_path, capsys, values, words
     assert words in error
     assert error.count("\n") == 1
     assert not out.exists()
+
+
+def test_a_row_may_start_from_a_recipe_of_its_own(plan, tmp_path):
+    own = {"vae": {"config": "fair"}, "gan": {"config": "paper-32-gan", "steps": 9}, "age": None}
+    read = Plan.read(plan(methods=own, config="points"))
+    assert [read.config_of(name) for name in own] == ["fair", "paper-32-gan", "points"]
+    assert read.options_of("vae")["lr_final"] == 0.1  # of fair
+    assert read.options_of("gan")["preset"] == "paper"
+    assert (read.options_of("gan")["steps"], "config" in read.options_of("gan")) == (9, False)
+    with pytest.raises(UserError, match="methods, vae: config cannot be 3"):
+        Plan.read(plan(methods={"vae": {"config": 3}})).options_of("vae")
+
+
+def test_a_part_of_a_plan_has_the_rows_and_seeds_that_are_named(plan, tmp_path, capsys):
+    file = plan(methods=["vae", "gan", "age"], seeds=[0, 1, 2])
+    read = Plan.read(file)
+    assert read.part() == read
+    part = read.part(["gan", "vae"], [2])
+    assert [job.path.name for job in jobs(part, tmp_path)] == ["vae-seed2", "gan-seed2"]
+    named = Plan.read(plan(methods={"vae": {"beta": [0.1, 0.2]}})).part(["vae-beta0.2"])
+    assert list(named.methods) == ["vae-beta0.2"]
+    for flags, told in (
+        (["--rows", "vea"], "the plan has no row vea; there are vae"),
+        (["--seeds", "3"], "the plan has no seed 3; there are 0"),
+        (["--seeds", "one"], "--seeds one are no whole numbers"),
+    ):
+        assert main(["sweep", str(file), "--out", str(tmp_path / "out"), *flags]) == 2
+        assert told in capsys.readouterr().err

@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "score images against real ones by a battery of experts"),
     "compare": ("compare", "put scores into one table, and say where experts disagree"),
     "report": ("report", "one page of runs: scores, pictures, curves; it opens from disk"),
+    "claims": ("claims", "what a paper claims, and what runs say of it"),
     "judge": ("judge", "does a conditional run make what it is asked for"),
     "experts": ("experts", "list the experts, fetch their weights, or train one"),
     "demo": ("demo", "a model in the browser, on this machine alone"),

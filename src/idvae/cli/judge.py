@@ -15,8 +15,8 @@ from idvae.io.files import atomic_file
 from idvae.training.run import Run
 
 
-def run(argv: Sequence[str]) -> None:
-    """Print a table and write it into the run, as conditions.md and conditions.json."""
+def parser() -> Parser:
+    """The flags of the command."""
     parser = Parser(
         "judge",
         "Let an attribute classifier of real images say whether generated and edited images have "
@@ -36,7 +36,12 @@ def run(argv: Sequence[str]) -> None:
         "--trust", action="store_true", help="also take an --expert that is TorchScript, a program"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier judgement")
-    options = parser.parse_args(argv)
+    return parser
+
+
+def run(argv: Sequence[str]) -> None:
+    """Print a table and write it into the run, as conditions.md and conditions.json."""
+    options = parser().parse_args(argv)
     for name, least in (("n", 10), ("repeats", 1), ("classifier_steps", 1)):
         if getattr(options, name) < least:
             flag = "-n" if name == "n" else "--" + name.replace("_", "-")

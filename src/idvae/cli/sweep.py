@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from idvae.cli import evaluate
+from idvae.cli import evaluate, judge
 from idvae.cli.launching import add_launcher, launcher_of
 from idvae.cli.parser import Parser
 from idvae.errors import UserError
@@ -37,6 +37,8 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--status", metavar="DIR", help="print how far the runs there are, and make none"
     )
+    parser.add_argument("--rows", metavar="NAMES", help="these rows of the plan alone")
+    parser.add_argument("--seeds", metavar="NUMBERS", help="these seeds of the plan alone")
     add_launcher(parser)
     options = parser.parse_args(argv)
     if options.status is not None:
@@ -55,7 +57,7 @@ def run(argv: Sequence[str]) -> int:
     from idvae.sweep.jobs import jobs
     from idvae.sweep.plan import Plan
 
-    plan = Plan.read(file)
+    plan = Plan.read(file).part(_listed(options.rows), _numbers(options.seeds))
     launcher = launcher_of(options)
     out = Path(options.out)
     made = jobs(plan, out)
@@ -67,6 +69,16 @@ def run(argv: Sequence[str]) -> int:
     if failed:
         print(f"idvae: error: {len(failed)} runs failed; see the .log beside each", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _listed(names: str | None) -> list[str]:
+    return [name.strip() for name in (names or "").split(",") if name.strip()]
+
+
+def _numbers(seeds: str | None) -> list[int]:
+    if not all(seed.isdigit() for seed in _listed(seeds)):
+        raise UserError(f"--seeds {seeds} are no whole numbers joined by commas")
+    return [int(seed) for seed in _listed(seeds)]
 
 
 def plan_file(place: str) -> Path:
@@ -82,9 +94,19 @@ def plan_file(place: str) -> Path:
 
 
 def check_scoring(jobs: Sequence["Job"]) -> None:
-    """Raise UserError for a flag of `evaluate` that is not there, before anything is trained."""
-    if jobs:
-        evaluate.parser().parse_args([str(jobs[0].path), *jobs[0].scoring()])
+    """Check what is to be asked of `evaluate` and `judge`, before anything is trained.
+
+    Raises:
+        UserError: a flag that is not there, or a run without a condition that is to be judged.
+    """
+    for job in jobs[:1]:
+        evaluate.parser().parse_args([str(job.path), *job.scoring()])
+        judge.parser().parse_args([str(job.path), *job.judging()])
+    for job in jobs:
+        if job.judge is not None and job.settings.train.condition is None:
+            raise UserError(
+                f"{job.path.name} has no condition to be judged by; give it one, or leave out judge"
+            )
 
 
 def tell(line: str) -> None:

@@ -92,3 +92,35 @@ class Bars:
     def right(self) -> float:
         """The largest value of all that is drawn; 1 where that is 0."""
         return max(max(bar.value, bar.high, *bar.dots, 0.0) for bar in self.bars) or 1.0
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with the interval that it lies in.
+
+    Attributes:
+        name: before it.
+        value, low, high: shares; 0.1 is drawn as 10%.
+        kind: what it is told by, as a legend has it.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    kind: str
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Intervals below each other, about 0.
+
+    Attributes:
+        rows: at least one.
+        title: above them.
+        note: below.
+    """
+
+    rows: tuple[Interval, ...]
+    title: str
+    note: str = ""

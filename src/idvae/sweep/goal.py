@@ -5,6 +5,7 @@ METHOD-seedS.log       what its commands printed
 .METHOD-seedS.lock     held as long as a process works at it
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,8 @@ from idvae.sweep.log import Log
 from idvae.training.run import Run, checkpoint_steps
 
 State = Literal["waiting", "running", "failed", "finished", "scored"]
+Left = Literal["train", "evaluate", "judge"]
+JUDGEMENT = "conditions.json"  # of `idvae judge`, in the run
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,14 @@ class Goal:
         steps: of its training.
         scores: the file of its scores within it; None where it is not to be scored.
         step: of the checkpoint that is scored; None for the newest.
+        judged: whether it is also to be judged by its condition.
     """
 
     path: Path
     steps: int
     scores: str | None = None
     step: int | None = None
+    judged: bool = False
 
     @property
     def reached(self) -> int | None:
@@ -42,11 +47,13 @@ class Goal:
         return max(checkpoint_steps(self.path / "checkpoints"), default=0)
 
     @property
-    def left(self) -> Literal["train", "evaluate"] | None:
+    def left(self) -> Left | None:
         """The command of idvae that brings it further; None where it is finished."""
         if (self.reached or 0) < self.steps:
             return "train"
-        return None if self.scores is None or self.is_scored else "evaluate"
+        if self.scores is not None and not self.is_scored:
+            return "evaluate"
+        return "judge" if self.judged and not self.is_judged else None
 
     @property
     def is_scored(self) -> bool:
@@ -58,6 +65,18 @@ class Goal:
         except UserError:  # not for us to replace
             return True
         return step is None or step == (self.reached if self.step is None else self.step)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the judgement is of its newest checkpoint."""
+        file = self.path / JUDGEMENT
+        if not file.is_file():
+            return False
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+            return bool(found["facts"]["step"] == self.reached)
+        except (ValueError, KeyError, TypeError):  # not for us to replace
+            return True
 
     @property
     def log(self) -> Log:
@@ -76,7 +95,7 @@ class Goal:
             return "finished" if self.scores is None else "scored"
         if self.log.failure is not None:
             return "failed"
-        return "finished" if self.left == "evaluate" else "waiting"
+        return "waiting" if self.left == "train" else "finished"
 
     @property
     def step_now(self) -> int:

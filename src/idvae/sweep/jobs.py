@@ -8,14 +8,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from idvae.data.conditions import Condition
 from idvae.data.prepared import PreparedSet
 from idvae.errors import UserError
 from idvae.evaluate.scores import file_name
 from idvae.networks import resolved
-from idvae.sweep.goal import Goal
+from idvae.sweep.goal import Goal, Left
 from idvae.sweep.plan import Plan
 from idvae.sweep.task import Task
 from idvae.training import settings, start
@@ -34,6 +34,7 @@ class Job:
         path: the run folder; beside it lies a log of what its commands printed.
         settings: all its options.
         evaluate: flags of `idvae evaluate` by name; None where it is not to be scored.
+        judge: the same of `idvae judge`.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Job:
     path: Path
     settings: Settings
     evaluate: dict[str, Any] | None = None
+    judge: dict[str, Any] | None = None
 
     @property
     def steps(self) -> int:
@@ -52,7 +54,7 @@ class Job:
         """What it is to reach, and how far it is."""
         asked = self.evaluate or {}
         scores = None if self.evaluate is None else file_name(asked.get("split"))
-        return Goal(self.path, self.steps, scores, asked.get("step"))
+        return Goal(self.path, self.steps, scores, asked.get("step"), self.judge is not None)
 
     @property
     def reached(self) -> int | None:
@@ -60,7 +62,7 @@ class Job:
         return self.goal.reached
 
     @property
-    def left(self) -> Literal["train", "evaluate"] | None:
+    def left(self) -> Left | None:
         """The command of idvae that brings it further; None where it is finished."""
         return self.goal.left
 
@@ -74,7 +76,9 @@ class Job:
         """The same as commands of idvae, for a launcher."""
         options = ("--data", self.data, "--out", str(self.path), "--overwrite", "--no-recipe")
         begin = (self.method, *options, *self._options())
-        return Task(self.goal, begin, tuple(self.scoring()), self.settings.train.threads)
+        scoring, judging = self.scoring(), self.judging()
+        threads = self.settings.train.threads
+        return Task(self.goal, begin, tuple(scoring), tuple(judging), threads)
 
     def command(self, device: str, threads: int) -> list[str]:
         """What brings it further, as a person would type it; nothing where it is finished.
@@ -86,7 +90,11 @@ class Job:
 
     def scoring(self) -> list[str]:
         """The flags of its evaluation."""
-        return [part for pair in (self.evaluate or {}).items() for part in _flag(*pair)]
+        return _flags(self.evaluate)
+
+    def judging(self) -> list[str]:
+        """The flags of its judgement."""
+        return _flags(self.judge)
 
     def _options(self) -> list[str]:
         """All its options, as flags of `idvae train`."""
@@ -114,7 +122,7 @@ def jobs(plan: Plan, out: Path) -> list[Job]:
         for method in plan.methods
     }
     return [
-        job(chosen[name, method], seed, name, prepared, out / prepared.name / method, plan.evaluate)
+        job(chosen[name, method], seed, name, prepared, out / prepared.name / method, plan)
         for seed in plan.seeds
         for name, prepared in sets.items()
         for method in plan.methods
@@ -136,7 +144,7 @@ def options_of(
         UserError: an unknown option, or a value of a wrong type or out of range.
     """
     method = plan.method_of(name)
-    recipes = [] if plan.config else start.recipes_of(method, prepared)
+    recipes = [] if plan.config_of(name) else start.recipes_of(method, prepared)
     asked = {**plan.options_of(name, tried), "seed": plan.seeds[0]}
     return settings.from_mapping(method, asked, recipes)
 
@@ -167,7 +175,7 @@ def job(
     data: str,
     prepared: PreparedSet,
     place: Path,
-    evaluate: dict[str, Any] | None,
+    plan: Plan,
 ) -> Job:
     """The run with these options and a seed, at PLACE-seedS.
 
@@ -176,14 +184,14 @@ def job(
         seed: in place of theirs.
         data, prepared: the set, as the plan names it, and open.
         place: the run folder without its seed.
-        evaluate: flags of `idvae evaluate`, or None.
+        plan: which says how it is scored and judged.
 
     Raises:
         UserError: a run is there that was made with other options or data.
     """
     chosen = replace(chosen, train=replace(chosen.train, seed=seed))
     path = place.with_name(f"{place.name}-seed{seed}")
-    made = Job(chosen.method, data, seed, path, chosen, evaluate)
+    made = Job(chosen.method, data, seed, path, chosen, plan.evaluate, plan.judge)
     _check_same(made, prepared.checksum)
     return made
 
@@ -207,6 +215,10 @@ def _check_same(job: Job, checksum: str) -> None:
             f"{job.path} was made with other {differing[0]} than the plan's; choose another --out, "
             "or remove that run"
         )
+
+
+def _flags(asked: Mapping[str, Any] | None) -> list[str]:
+    return [part for pair in (asked or {}).items() for part in _flag(*pair)]
 
 
 def _flag(name: str, value: Any) -> list[str]:

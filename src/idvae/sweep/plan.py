@@ -2,20 +2,22 @@
 
     methods: [idvae, vae]          or a mapping, method → options of its own; one of several runs
                                    of a method has a name of its own and says `method: idvae`;
-                                   several values of an option are several rows (grid.py)
+                                   several values of an option are several rows (grid.py); one
+                                   with a `config` of its own starts from that
     data: [digits]
     seeds: [0, 1, 2]
     config: fair                   a recipe or a YAML file for every run; else the data's recipes
     options: {steps: 2000}         for every run
     budget: 7e12                   multiply-adds of a training, in place of steps
     evaluate: {experts: lite0}     flags of `idvae evaluate`, where runs are to be scored
+    judge: {n: 200}                flags of `idvae judge`, where conditional runs are to be judged
 
 Only methods and data are needed.
 """
 
 import reprlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -35,7 +37,7 @@ class Plan:
 
     Attributes:
         methods: names, or a mapping of names to options of that method alone. A name that is no
-            method's has its `method` among them.
+            method's has its `method` among them; a `config` there takes the place of the plan's.
         data: names of prepared sets, or of sources that can be prepared unasked.
         seeds: one run each.
         config: a recipe's name or a YAML file that every run starts from; without it, the
@@ -43,6 +45,7 @@ class Plan:
         options: of every run.
         budget: multiply-adds of a whole training: each method makes as many steps as they allow.
         evaluate: flags of `idvae evaluate` by name; None scores nothing.
+        judge: flags of `idvae judge` by name; None judges nothing.
     """
 
     methods: list[str] | dict[str, dict[str, Any] | None]
@@ -52,6 +55,7 @@ class Plan:
     options: dict[str, Any] = field(default_factory=dict)
     budget: float | None = None
     evaluate: dict[str, Any] | None = None
+    judge: dict[str, Any] | None = None
 
     @classmethod
     def read(cls, path: Path) -> "Plan":
@@ -76,6 +80,7 @@ class Plan:
             "config": (str, NoneType),
             "options": dict,
             "evaluate": (dict, NoneType),
+            "judge": (dict, NoneType),
         }
         for key, wanted in types.items():
             if key in ("methods", "data") and not values.get(key):
@@ -99,9 +104,37 @@ class Plan:
             methods.check(plan.method_of(name))
         return plan
 
+    def part(self, rows: Sequence[str] = (), seeds: Sequence[int] = ()) -> "Plan":
+        """The same with some of its rows and seeds; () leaves all.
+
+        Raises:
+            UserError: the plan has no such row or seed.
+        """
+        for what, asked, there in (("row", rows, self.methods), ("seed", seeds, self.seeds)):
+            if unknown := [one for one in asked if one not in there]:
+                known = ", ".join(map(str, there))
+                raise UserError(f"the plan has no {what} {unknown[0]}; there are {known}")
+        kept: Any = self.methods
+        if rows and isinstance(kept, dict):
+            kept = {name: own for name, own in kept.items() if name in rows}
+        elif rows:
+            kept = [name for name in kept if name in rows]
+        return replace(self, methods=kept, seeds=[s for s in self.seeds if not seeds or s in seeds])
+
     def method_of(self, name: str) -> str:
         """The method that a name of `methods` stands for."""
         return str(self._own(name).get("method", name))
+
+    def config_of(self, name: str) -> str | None:
+        """The recipe or file that a row starts from.
+
+        Raises:
+            UserError: its own is no text.
+        """
+        own = self._own(name).get("config", self.config)
+        if not isinstance(own, str | None):
+            raise UserError(f"methods, {name}: config cannot be {reprlib.repr(own)}")
+        return own
 
     def _own(self, name: str) -> dict[str, Any]:
         own = self.methods.get(name) or {} if isinstance(self.methods, dict) else {}
@@ -127,8 +160,9 @@ class Plan:
         Raises:
             UserError: options of the method are no mapping, or steps are asked for beside a budget.
         """
-        own = {key: value for key, value in self._own(method).items() if key != "method"}
-        base = settings.read_config(self.config) if self.config else {}
+        given, config = self._own(method), self.config_of(method)
+        own = {key: value for key, value in given.items() if key not in ("method", "config")}
+        base = settings.read_config(config) if config else {}
         asked = {**self.options, **own, **(tried or {})}
         if self.budget is not None and "steps" in asked:
             raise UserError(

@@ -150,9 +150,7 @@ def trials(search: Search, out: Path) -> list[Trial]:
             chosen = planned(options_of(plan, method, prepared, tried), prepared, plan.budget)
             trial = Trial(method, number, tried, [])
             place = out / prepared.name / trial.name
-            trial.jobs = [
-                job(chosen, seed, data, prepared, place, plan.evaluate) for seed in plan.seeds
-            ]
+            trial.jobs = [job(chosen, seed, data, prepared, place, plan) for seed in plan.seeds]
             found.append(trial)
     return sorted(found, key=lambda trial: trial.number)
 

@@ -26,6 +26,7 @@ def write(goals: Iterable[Goal], out: Path) -> None:
         {"path": goal.path.relative_to(out).as_posix(), "steps": goal.steps}
         | ({"scores": goal.scores} if goal.scores else {})
         | ({"step": goal.step} if goal.step is not None else {})
+        | ({"judged": True} if goal.judged else {})
         for goal in goals
     ]
     with atomic_file(out / FILE) as temporary:
@@ -47,7 +48,14 @@ def read(out: Path) -> list[Goal]:
     if not isinstance(runs, list) or not all(_is_run(run) for run in runs):
         raise UserError(f"{file} is damaged; the sweep called again writes it anew")
     return [
-        Goal(out / run["path"], run["steps"], run.get("scores"), run.get("step")) for run in runs
+        Goal(
+            out / run["path"],
+            run["steps"],
+            run.get("scores"),
+            run.get("step"),
+            run.get("judged", False),
+        )
+        for run in runs
     ]
 
 
@@ -64,6 +72,7 @@ def _is_run(run: Any) -> bool:
         and len(Path(scores).parts) == 1
         and type(run.get("steps")) is int
         and type(run.get("step", 0)) is int
+        and type(run.get("judged", False)) is bool
     )
 
 

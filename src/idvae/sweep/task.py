@@ -2,9 +2,8 @@
 
 import sys
 from dataclasses import dataclass
-from typing import Literal
 
-from idvae.sweep.goal import Goal
+from idvae.sweep.goal import JUDGEMENT, Goal, Left
 
 
 @dataclass(frozen=True)
@@ -15,16 +14,18 @@ class Task:
         goal: the run folder, and when it is done.
         begin: of `idvae train`, for a run that is not there: method, data, options.
         scoring: flags of `idvae evaluate`.
+        judging: flags of `idvae judge`.
         threads: for its training; 0 leaves them to the launcher.
     """
 
     goal: Goal
     begin: tuple[str, ...]
     scoring: tuple[str, ...] = ()
+    judging: tuple[str, ...] = ()
     threads: int = 0
 
     @property
-    def left(self) -> Literal["train", "evaluate"] | None:
+    def left(self) -> Left | None:
         """The command of idvae that brings it further; None where it is finished."""
         return self.goal.left
 
@@ -41,6 +42,9 @@ class Task:
         if left == "evaluate":
             overwrite = ["--overwrite"] if (goal.path / str(goal.scores)).is_file() else []
             return [*idvae, str(goal.path), *self.scoring, *overwrite]
+        if left == "judge":
+            overwrite = ["--overwrite"] if (goal.path / JUDGEMENT).is_file() else []
+            return [*idvae, str(goal.path), *self.judging, *overwrite]
         where = ["--device", device, "--threads", str(threads)]
         if goal.reached:
             return [*idvae, "--resume", str(goal.path), "--steps", str(goal.steps), *where]

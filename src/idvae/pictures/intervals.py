@@ -1,0 +1,52 @@
+"""Intervals about 0, one below the other: a forest plot, for papers."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from os import PathLike
+
+from idvae.pictures import theme
+from idvae.pictures.chart import Intervals
+
+FARTHEST = 2.0  # a difference of 200%: what lies beyond is cut, so that the rest can be read
+
+
+def save_intervals(paths: Sequence[str | PathLike[str]], chart: Intervals) -> None:
+    """Draw intervals, in order from above; those of one kind have one colour.
+
+    Args:
+        paths: files, whose endings say the format.
+        chart: its rows, with title and note.
+    """
+    kinds = sorted({row.kind for row in chart.rows})
+    note = textwrap.fill(chart.note, 120)
+    height = 1.6 + 0.24 * len(chart.rows) + 0.16 * note.count("\n")
+    with theme.figure((9, height)) as (figure, axes):
+        axis = axes[0, 0]
+        axis.axvline(0, color=theme.FAINT, linewidth=1)
+        for kind in kinds:
+            colour = theme.SERIES[kinds.index(kind)]
+            of_kind = [(i, row) for i, row in enumerate(chart.rows) if row.kind == kind]
+            places = [i for i, _ in of_kind]
+            axis.hlines(
+                places,
+                [100 * row.low for _, row in of_kind],
+                [100 * row.high for _, row in of_kind],
+                color=colour,
+            )
+            values = [100 * row.value for _, row in of_kind]
+            axis.plot(values, places, "o", color=colour, ms=4, label=kind)
+        axis.set_yticks(range(len(chart.rows)), [row.name for row in chart.rows])
+        axis.tick_params(axis="y", labelsize=theme.LEGEND)
+        axis.invert_yaxis()
+        low, high = axis.get_xlim()
+        axis.set_xlim(max(low, -100 * FARTHEST), min(high, 100 * FARTHEST))
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(axis="x")
+        axis.set_xlabel("%")
+        axis.set_title(chart.title, fontsize=theme.TITLE, loc="left")
+        axis.legend(fontsize=theme.LEGEND, loc="best")
+        figure.supxlabel(note, fontsize=theme.CAPTION, color=theme.NOTE, x=0.01, ha="left")
+        for path in paths:
+            theme.save(figure, path, dpi=130)

@@ -1,0 +1,322 @@
+"""What runs say of a claim: holds, does not hold, or undecided, and how many seeds would decide.
+
+A claim holds where every comparison that it makes is significant by itself: of "all of these" no
+single p needs a correction, for one comparison that fails spoils it (the intersection-union test,
+Berger 1982). It does not hold where one comparison is significant the other way; any one of them
+could be so by chance, so these p are corrected by Holm for the number of comparisons in the part.
+All else is undecided.
+
+Tests are two-sided permutation tests of the difference of two means over trainings; "not worse"
+tests the row against the other's values made worse by the margin. "At least" looks where the 95%
+confidence interval of the mean (Student's t) lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import mean, stdev
+from typing import Literal
+
+import numpy as np
+
+from idvae.errors import UserError
+from idvae.report.claims.claim import Claim, Part
+from idvae.report.claims.evidence import Evidence, Seen
+from idvae.report.claims.measures import less_is_better, meant
+from idvae.report.interval import interval, quantile
+from idvae.report.permutation import least_p, permutation_test
+from idvae.report.significance import LEAST, LEVEL, holm
+
+Verdict = Literal["holds", "does not hold", "undecided"]
+POWER = 0.8  # of the number of seeds that would decide
+MOST_SEEDS = 200
+_TRIALS, _SEED = 2000, 0  # of its simulation
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One row against another, or against a bar, by one measure on one set.
+
+    Attributes:
+        data, measure: on what, and by what.
+        row, other: names; other is "" where it is a bar.
+        values, others: one a training; others is the bar alone where it is one.
+        margin: by which a row may be worse, as a share.
+        p: two-sided, of this comparison alone; None of a bar.
+        ahead: whether the row's mean is on the side that the claim says.
+        verdict: of this comparison alone.
+        needed: seeds a row with which a difference like this one, were it the true one, would be
+            told in POWER of all cases; None where it is told already or no number up to
+            MOST_SEEDS would do.
+    """
+
+    data: str
+    measure: str
+    row: str
+    other: str
+    values: tuple[float, ...]
+    others: tuple[float, ...]
+    margin: float
+    p: float | None
+    ahead: bool
+    verdict: Verdict
+    needed: int | None = None
+
+    @property
+    def difference(self) -> tuple[float, float, float] | None:
+        """Mean difference as a share of the other's mean, and its 95% interval (Welch's t)."""
+        if not self.other or mean(self.others) == 0:
+            return None
+        scale = abs(mean(self.others))
+        low, high = _welch(self.values, self.others)
+        return (mean(self.values) - mean(self.others)) / scale, low / scale, high / scale
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A part of a claim.
+
+    Attributes:
+        part: what is claimed.
+        verdict: what was found of it.
+        comparisons: all that it makes.
+        p: the one that the verdict rests on; None where intervals decide.
+        missing: what no run says.
+    """
+
+    part: Part
+    verdict: Verdict
+    comparisons: tuple[Comparison, ...]
+    p: float | None = None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def needed(self) -> int | None:
+        """The seeds that would decide it, as far as that can be said."""
+        if self.verdict != "undecided":
+            return None
+        numbers = [c.needed for c in self.comparisons if c.verdict == "undecided"]
+        if not numbers or None in numbers:
+            return None
+        return max(n for n in numbers if n is not None)
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A claim and what was found of it."""
+
+    claim: Claim
+    parts: tuple[Judged, ...] = field(default=())
+
+    @property
+    def verdict(self) -> Verdict:
+        verdicts = {part.verdict for part in self.parts}
+        if verdicts == {"holds"}:
+            return "holds"
+        return "does not hold" if "does not hold" in verdicts else "undecided"
+
+    @property
+    def seeds(self) -> tuple[int, int] | None:
+        """The fewest and the most runs of a row."""
+        counts = [len(c.values) for part in self.parts for c in part.comparisons]
+        counts += [len(c.others) for p in self.parts for c in p.comparisons if c.other]
+        return (min(counts), max(counts)) if counts else None
+
+
+def found_of(claim: Claim, evidence: Evidence) -> Tested:
+    """All parts of a claim.
+
+    Raises:
+        UserError: two runs of a row have one seed.
+    """
+    return Tested(claim, tuple(_judged(part, evidence) for part in claim.parts))
+
+
+def _judged(part: Part, evidence: Evidence) -> Judged:
+    sets = evidence.sets(part.plan)
+    missing = [f"{name} of {part.plan}" for name in part.data if name not in sets]
+    if not sets:
+        return Judged(part, "undecided", (), None, (f"runs of {part.plan}",))
+    comparisons: list[Comparison] = []
+    for data in part.data or sets:
+        if data not in sets:
+            continue
+        for row, other in part.pairs:
+            rows = [_runs(evidence, part.plan, data, name) for name in (row, other) if name]
+            names = [name for name in (row, other) if name]
+            few = [
+                f"{n} on {data}" for n, runs in zip(names, rows, strict=True) if len(runs) < LEAST
+            ]
+            missing += [f"{LEAST} seeds of {name}" for name in few]
+            if few:
+                continue
+            for by in part.by:
+                measures = _shared(by, rows)
+                if not measures:
+                    missing.append(f"{by} of {' and '.join(names)} on {data}")
+                comparisons += [_compared(part, data, m, row, other, rows) for m in measures]
+    verdict, p = _verdict(part, comparisons)
+    if missing and verdict == "holds" and part.kind != "disagree":
+        verdict = "undecided"
+    return Judged(part, verdict, tuple(comparisons), p, tuple(dict.fromkeys(missing)))
+
+
+def _runs(evidence: Evidence, plan: str, data: str, row: str) -> list[Seen]:
+    runs = evidence.of(plan, data, row)
+    for one, other in pairwise(runs):
+        if one.seed == other.seed:
+            raise UserError(f"{plan}: {row} on {data} is there twice with seed {one.seed}")
+    return runs
+
+
+def _shared(by: str, rows: Sequence[Sequence[Seen]]) -> list[str]:
+    """The measures that are meant and that every run has, in the order of the first."""
+    every = [run for runs in rows for run in runs]
+    there = [m for m in every[0].values if all(m in run.values for run in every)]
+    return meant(by, there)
+
+
+def _compared(
+    part: Part, data: str, measure: str, row: str, other: str, rows: Sequence[Sequence[Seen]]
+) -> Comparison:
+    values, *rest = (tuple(run.values[measure] for run in runs) for runs in rows)
+    if part.kind == "at_least":
+        return against_bar(data, measure, row, values, part.bar)
+    return against_row(data, measure, (row, other), values, rest[0], part.margin)
+
+
+def against_bar(
+    data: str, measure: str, row: str, values: Sequence[float], bar: float
+) -> Comparison:
+    """Whether a mean is above a bar, by its confidence interval."""
+    low, high = interval(values) or (values[0], values[0])
+    verdict: Verdict = "holds" if low >= bar else "does not hold" if high < bar else "undecided"
+    return Comparison(
+        data, measure, row, "", tuple(values), (bar,), 0.0, None, mean(values) >= bar, verdict
+    )
+
+
+def against_row(
+    data: str,
+    measure: str,
+    names: tuple[str, str],
+    values: Sequence[float],
+    others: Sequence[float],
+    margin: float = 0.0,
+) -> Comparison:
+    """Whether a row is better than another, or not worse by more than a margin."""
+    less = less_is_better(measure)
+    shifted = [v * (1 + margin) if less else v / (1 + margin) for v in others]
+    ahead = mean(values) < mean(shifted) if less else mean(values) > mean(shifted)
+    p = permutation_test([values, shifted]).p
+    told = p <= LEVEL
+    verdict: Verdict = "undecided" if not told else "holds" if ahead else "does not hold"
+    needed = None if told else seeds_needed(values, shifted)
+    return Comparison(
+        data,
+        measure,
+        *names,
+        tuple(values),
+        tuple(others),
+        margin,
+        p,
+        ahead,
+        verdict,
+        needed,
+    )
+
+
+def _verdict(part: Part, found: Sequence[Comparison]) -> tuple[Verdict, float | None]:
+    """What all comparisons of a part say, and the p that says it."""
+    if not found:
+        return "undecided", None
+    if part.kind == "disagree":
+        return _disagreement(found)
+    verdicts = {c.verdict for c in found}
+    if part.kind == "at_least":
+        told = verdicts == {"holds"} or "does not hold" in verdicts
+        return (min(verdicts) if told else "undecided"), None
+    p = [1.0 if c.p is None else c.p for c in found]
+    if verdicts == {"holds"}:
+        return "holds", max(p)
+    other_way = holm([1.0 if c.ahead else one for c, one in zip(found, p, strict=True)])
+    if min(other_way) <= LEVEL:
+        return "does not hold", min(other_way)
+    return "undecided", max(p)
+
+
+def _disagreement(found: Sequence[Comparison]) -> tuple[Verdict, float]:
+    """Some pair is ordered one way by one expert and the other way by another."""
+    pairs: dict[tuple[str, str, str], list[Comparison]] = {}
+    for c in found:
+        pairs.setdefault((c.data, c.row, c.other), []).append(c)
+    p = min(holm([disagreement_p(of_pair) for of_pair in pairs.values()]))
+    if p <= LEVEL:
+        return "holds", p
+    one_way = all(
+        all(c.verdict != "undecided" for c in of_pair) and len({c.ahead for c in of_pair}) == 1
+        for of_pair in pairs.values()
+    )
+    return ("does not hold" if one_way else "undecided"), p
+
+
+def disagreement_p(of_experts: Sequence[Comparison]) -> float:
+    """p of "no expert orders them one way, or none the other way", of one pair.
+
+    Each side is the smallest one-sided p over experts, times their number; both have to be small.
+    """
+    sides = []
+    for ahead in (True, False):
+        p = [c.p / 2 for c in of_experts if c.ahead == ahead and c.p is not None]
+        sides.append(min(1.0, len(of_experts) * min(p)) if p else 1.0)
+    return max(sides)
+
+
+def seeds_needed(values: Sequence[float], others: Sequence[float]) -> int | None:
+    """The fewest runs a row with which such a difference is told in POWER of all cases.
+
+    The true means and deviations are taken to be those seen, the values to be normal; the test is
+    Student's t, to which the permutation test comes close, once there are seeds enough for any p
+    of it to reach the level.
+    """
+    if len(values) < 2 or len(others) < 2:
+        return None
+    gap, deviations = abs(mean(values) - mean(others)), (stdev(values), stdev(others))
+    if gap == 0:
+        return None
+    low = max(LEAST, len(values) + 1, len(others) + 1)
+    while least_p(low, low) > LEVEL:
+        low += 1
+    draws = np.random.default_rng(_SEED).standard_normal((2, _TRIALS, MOST_SEEDS))
+    a, b = draws[0] * deviations[0] + gap, draws[1] * deviations[1]
+
+    def tells(n: int) -> bool:
+        one, other = a[:, :n], b[:, :n]
+        error = ((one.var(1, ddof=1) + other.var(1, ddof=1)) / n) ** 0.5
+        t = (one.mean(1) - other.mean(1)) / np.maximum(error, 1e-300)
+        return float((abs(t) >= quantile(0.975, 2 * n - 2)).mean()) >= POWER
+
+    if not tells(MOST_SEEDS):
+        return None
+    high = MOST_SEEDS
+    while low < high:  # more seeds tell more often
+        middle = (low + high) // 2
+        low, high = (low, middle) if tells(middle) else (middle + 1, high)
+    return low
+
+
+def _welch(values: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
+    """The 95% interval of a difference of two means whose deviations may differ."""
+    gap = mean(values) - mean(others)
+    parts = [stdev(v) ** 2 / len(v) if len(v) > 1 else 0.0 for v in (values, others)]
+    if not sum(parts):
+        return gap, gap
+    degrees = sum(parts) ** 2 / sum(
+        part**2 / (len(v) - 1)
+        for part, v in zip(parts, (values, others), strict=True)
+        if len(v) > 1
+    )
+    half = quantile(0.975, max(1, int(degrees))) * sum(parts) ** 0.5
+    return gap - half, gap + half
