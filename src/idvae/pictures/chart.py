@@ -101,7 +101,8 @@ class Interval:
     Attributes:
         name: before it.
         value, low, high: shares; 0.1 is drawn as 10%.
-        kind: what it is told by, as a legend has it.
+        kind: what it is, as a legend has it.
+        colour: the number of its kind's.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Interval:
     low: float
     high: float
     kind: str
+    colour: int = 0
 
 
 @dataclass(frozen=True)

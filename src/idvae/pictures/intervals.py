@@ -19,14 +19,14 @@ def save_intervals(paths: Sequence[str | PathLike[str]], chart: Intervals) -> No
         paths: files, whose endings say the format.
         chart: its rows, with title and note.
     """
-    kinds = sorted({row.kind for row in chart.rows})
+    kinds = sorted({(row.colour, row.kind) for row in chart.rows})
     note = textwrap.fill(chart.note, 120)
     height = 1.6 + 0.24 * len(chart.rows) + 0.16 * note.count("\n")
     with theme.figure((9, height)) as (figure, axes):
         axis = axes[0, 0]
         axis.axvline(0, color=theme.FAINT, linewidth=1)
-        for kind in kinds:
-            colour = theme.SERIES[kinds.index(kind)]
+        for number, kind in kinds:
+            colour = theme.SERIES[number]
             of_kind = [(i, row) for i, row in enumerate(chart.rows) if row.kind == kind]
             places = [i for i, _ in of_kind]
             axis.hlines(
@@ -49,4 +49,4 @@ def save_intervals(paths: Sequence[str | PathLike[str]], chart: Intervals) -> No
         axis.legend(fontsize=theme.LEGEND, loc="best")
         figure.supxlabel(note, fontsize=theme.CAPTION, color=theme.NOTE, x=0.01, ha="left")
         for path in paths:
-            theme.save(figure, path, dpi=130)
+            theme.save(figure, path, dpi=110)

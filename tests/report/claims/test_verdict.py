@@ -112,6 +112,7 @@ def test_experts_disagree_where_each_side_is_significant(tmp_path):
     b = [{"x:fd": v, "y:fd": w} for v, w in zip(HIGH, LOW, strict=True)]
     found = judged(tmp_path, {"disagree": [["a", "b"]], "by": ["fd"]}, {"a": a, "b": b})
     assert found.verdict == "holds"
+    assert page.evidence(found.parts[0]).endswith("a before b by x; b before a by y")
     # A side is one-sided (1 of 252) times two experts; both sides have to be.
     assert found.parts[0].p == pytest.approx(2 / 252)
 

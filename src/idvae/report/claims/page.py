@@ -14,6 +14,7 @@ from idvae.report.claims.verdict import MOST_SEEDS, POWER, Comparison, Judged, T
 from idvae.report.significance import LEVEL
 from idvae.report.table import markdown_line
 
+_COLOURS = {"holds": 0, "does not hold": 1, "undecided": 7}  # of theme.SERIES
 _COLUMNS = (
     "claim",
     "part",
@@ -76,6 +77,8 @@ def evidence(judged: Judged) -> str:
     found = judged.comparisons
     if not found:
         return f"{judged.part.words}: nothing to test (no {', no '.join(judged.missing)})"
+    if judged.part.kind == "disagree":
+        return f"{judged.part.words}: {_sides(found)}"
     held = sum(c.verdict == "holds" for c in found)
     broken = sum(c.verdict == "does not hold" for c in found)
     counts = f"{held} of {len(found)} significantly so"
@@ -84,6 +87,17 @@ def evidence(judged: Judged) -> str:
     if judged.missing:
         counts += f"; missing: {', '.join(judged.missing)}"
     return f"{judged.part.words}: {counts}"
+
+
+def _sides(found: Sequence[Comparison]) -> str:
+    """Which experts order each pair which way, significantly."""
+    told = []
+    for row, other in dict.fromkeys((c.row, c.other) for c in found):
+        pair = [c for c in found if (c.row, c.other) == (row, other)]
+        for first, second, verdict in ((row, other, "holds"), (other, row, "does not hold")):
+            experts = [c.measure.rpartition(":")[0] for c in pair if c.verdict == verdict]
+            told += [f"{first} before {second} by {', '.join(experts)}"] if experts else []
+    return "; ".join(told) or "no pair is told apart by any"
 
 
 def as_csv(tested: Sequence[Tested]) -> str:
@@ -116,6 +130,7 @@ def as_csv(tested: Sequence[Tested]) -> str:
 def chart(one: Tested) -> Intervals | None:
     """A claim's comparisons as intervals of relative differences; None where there is none."""
     rows = []
+    several = len({c.data for judged in one.parts for c in judged.comparisons}) > 1
     for judged in one.parts:
         for c in judged.comparisons:
             found = c.difference
@@ -123,8 +138,11 @@ def chart(one: Tested) -> Intervals | None:
                 continue
             sign = 1 if less_is_better(c.measure) else -1
             middle, *ends = (sign * value for value in found)
-            name = f"{c.row} and {c.other}: {title(c.measure)}, {c.data}"
-            rows.append(Interval(name, middle, min(ends), max(ends), c.verdict))
+            name = f"{c.row} and {c.other}: {title(c.measure)}"
+            name += f", {c.data}" if several else ""
+            rows.append(
+                Interval(name, middle, min(ends), max(ends), c.verdict, _COLOURS[c.verdict])
+            )
     if not rows:
         return None
     note = (
