@@ -3,8 +3,10 @@
 import numpy as np
 from PIL import Image
 
+from idvae.pictures import theme
 from idvae.pictures.bars import save_bars
-from idvae.pictures.chart import Bar, Bars, Line, Panel
+from idvae.pictures.chart import Bar, Bars, Interval, Intervals, Line, Panel
+from idvae.pictures.intervals import save_intervals
 from idvae.pictures.panels import save_panels
 
 
@@ -37,3 +39,18 @@ def test_bars_reach_as_far_as_all_that_is_drawn(tmp_path):
     assert Bars("x", (Bar("a", 0.0, 0.0, 0.0, "0"),)).right == 1.0
     save_bars([tmp_path / "b.svg"], chart)
     assert "2.0" in (tmp_path / "b.svg").read_text("utf-8")
+
+
+def test_intervals_have_one_colour_a_kind_and_what_is_far_is_cut(tmp_path):
+    rows = [
+        Interval("near", 0.1, -0.1, 0.3, "undecided", 7),
+        Interval("far", -5.0, -60.0, 50.0, "holds", 0),
+        Interval("also near", -0.2, -0.3, -0.1, "holds", 0),
+    ]
+    save_intervals([tmp_path / "i.svg"], Intervals(tuple(rows), "a claim: holds", "a note"))
+    svg = (tmp_path / "i.svg").read_text("utf-8")
+    assert [svg.count(f">{word}<") for word in ("holds", "undecided", "also near")] == [1, 1, 1]
+    assert theme.SERIES[0] in svg
+    assert theme.SERIES[1] not in svg
+    assert "200<" in svg  # an axis of at most 200% either way
+    assert "400<" not in svg
