@@ -200,9 +200,25 @@ class Model:
             y = self._check_condition(y, n)
         for first in range(0, n, BLOCK):
             last = min(first + BLOCK, n)
-            rows = self._codes(first, last, seed).numpy()
-            told = self.draw_conditions(first, last, seed) if y is None else y[first:last]
-            yield self._in_blocks(rows, told, self._decode)
+            yield self._block(first, last, seed, None if y is None else y[first:last])
+
+    def samples(self, first: int, last: int, seed: int = 0) -> np.ndarray:
+        """The same samples from number `first` to before `last`, without those before.
+
+        Raises:
+            UserError: no such numbers, or a seed out of range.
+        """
+        if not 0 <= first < last:
+            raise UserError(f"samples {first} to {last} are none; the first has the number 0")
+        start = first - first % BLOCK  # each in the place of its block, for kernels differ by it
+        blocks = [
+            self._block(at, min(at + BLOCK, last), seed, None) for at in range(start, last, BLOCK)
+        ]
+        return np.concatenate(blocks)[first - start :]
+
+    def _block(self, first: int, last: int, seed: int, y: np.ndarray | None) -> np.ndarray:
+        told = self.draw_conditions(first, last, seed) if y is None else y
+        return self._in_blocks(self._codes(first, last, seed).numpy(), told, self._decode)
 
     def draw_codes(self, n: int, seed: int = 0) -> np.ndarray:
         """The codes of the prior that `sample` decodes, float32 (n, Z)."""

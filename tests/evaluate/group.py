@@ -12,8 +12,7 @@ from idvae.evaluate.sources.images import open_images
 def in_a_group(rank, world, place, keep):
     """Collect features of 300 images together and write what this process got."""
     dist.init_process_group("gloo", f"file://{place}/group", rank=rank, world_size=world)
-    chunks = open_images(images(300, seed=9)).draw(300, 0, 0)
-    found = collect(chunks, [pooled()], 300, keep=keep)["pooled"]
+    found = collect(open_images(images(300, seed=9)), [pooled()], 300, keep=keep)["pooled"]
     np.savez(
         f"{place}/{keep}-{rank}.npz",
         fd=frechet_distance(found.statistics, pooled()(images(400, 1)).features),

@@ -157,7 +157,7 @@ def test_scores_do_not_depend_on_how_images_arrive(monkeypatch):
 @pytest.mark.parametrize("keep", [1000, 100])
 def test_several_processes_find_what_one_finds(tmp_path, keep):
     torch.multiprocessing.spawn(in_a_group, (2, str(tmp_path), keep), nprocs=2)
-    alone = collect(open_images(images(300, seed=9)).draw(300, 0, 0), [pooled()], 300, keep=keep)
+    alone = collect(open_images(images(300, seed=9)), [pooled()], 300, keep=keep)
     alone = alone["pooled"]
     expected = frechet_distance(alone.statistics, pooled()(images(400, 1)).features)
     for rank in range(2):
@@ -171,7 +171,7 @@ def test_more_images_than_rows_are_kept_leave_the_distance_as_it_is(monkeypatch)
     for module in (features, battery, reference):
         monkeypatch.setattr(module, "KEEP", 120)
     pixels = images(300, seed=9)
-    few = collect(open_images(pixels).draw(300, 0, 0), [pooled()], 300, keep=120)["pooled"]
+    few = collect(open_images(pixels), [pooled()], 300, keep=120)["pooled"]
     assert few.rows.shape == (120, 27)
     assert few.statistics.rows is None
     other = pooled()(images(400, 1)).features

@@ -159,7 +159,7 @@ def test_memory_does_not_grow_with_the_images():
     for n in (512, 2048):
         chunks = (noise(64, i, 8) for i in range(n // 64))
         tracemalloc.start()
-        found = collect(chunks, [expert], n)["wavelet"]
+        found = collect(open_images(chunks), [expert], n)["wavelet"]
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert found.rows is None

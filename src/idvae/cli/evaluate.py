@@ -74,7 +74,7 @@ def run(argv: Sequence[str]) -> None:
             true_data=real,
             announce=announce,
         )
-        if model is not None and rank == 0:
+        if model is not None:
             scores.about["step"] = model.step
             scores.reconstruction = _reconstruction(model, options, experts, weights, announce)
         if rank == 0:
@@ -239,7 +239,7 @@ def _images(options: Namespace) -> tuple[Any, Any]:
         if options.step is not None:
             raise UserError(f"--step belongs to a run; {options.images} is none")
         return None, options.images
-    from idvae.evaluate.sources.drawn import Sampler
+    from idvae.evaluate.sources.drawn import Numbered
     from idvae.model import load
 
     model = load(options.images, options.step, options.device)
@@ -248,7 +248,7 @@ def _images(options: Namespace) -> tuple[Any, Any]:
             f"{options.images} makes points, which experts do not look at; its training has "
             "printed the modes it covers"
         )
-    return model, Sampler(model.sample_batches, options.images)
+    return model, Numbered(model.samples, options.images)
 
 
 def _reference(name: str | None, model: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,23 +51,29 @@ def run(options: Namespace, parser: Parser, place: Path, inputs: Sequence[Path])
 
     from idvae.evaluate.probe import PENALTIES, TRAIN_N, majority, rows_of, targets_of
     from idvae.model import load
+    from idvae.training.distributed import group_of, own_device
     from idvae.training.start import data_of
 
-    model = load(options.images, options.step, options.device)
-    if model.is_points:
-        raise UserError(f"{options.images} makes points; --probe is of images")
-    if not model.method.reconstructs:
-        raise UserError(f"{model.method.title} has no encoder, so it has no code to probe")
-    prepared = data_of(model.run)
-    rows = rows_of(prepared, options.probe_n or TRAIN_N)
-    targets = targets_of(prepared, rows)
-    facts = {
-        "checksum": prepared.checksum,
-        "n": {split: len(numbers) for split, numbers in rows.items()},
-        "penalties": list(PENALTIES),
-    }
-    with display(lines=sys.stdout) as announce:
+    with (
+        group_of("evaluation", "start it again") as rank,
+        display(rank == 0, lines=sys.stdout) as announce,
+    ):
+        model = load(options.images, options.step, own_device(options.device))
+        if model.is_points:
+            raise UserError(f"{options.images} makes points; --probe is of images")
+        if not model.method.reconstructs:
+            raise UserError(f"{model.method.title} has no encoder, so it has no code to probe")
+        prepared = data_of(model.run)
+        rows = rows_of(prepared, options.probe_n or TRAIN_N)
+        targets = targets_of(prepared, rows)
+        facts = {
+            "checksum": prepared.checksum,
+            "n": {split: len(numbers) for split, numbers in rows.items()},
+            "penalties": list(PENALTIES),
+        }
         features = _features(model, prepared, rows, options.seed, announce)
+        if rank:  # what features know is found by the first process; nobody has to wait for it
+            return
         values: dict[str, dict[str, Any]] = {}
         for known, wanted in targets.items():
             values[known] = {"majority": majority(wanted)}
@@ -118,30 +124,51 @@ def _is_told(model: Model) -> bool:
 def _features(
     model: Model, prepared: PreparedSet, rows: BySplit, seed: int, announce: Begin
 ) -> dict[str, dict[str, np.ndarray]]:
-    """What the encoder makes of these rows, "code" and "trunk", by split.
+    """What the encoder makes of these rows, "code" and "trunk", by split; processes share them.
 
     An encoder that is told the class has it to hand, whatever it sees. So each image is encoded
     under the condition of another: what a probe then finds is of the image.
     """
-    report = announce("encoding", sum(map(len, rows.values())))
-    found: dict[str, dict[str, np.ndarray]] = {"code": {}, "trunk": {}}
-    for number, (split, indices) in enumerate(rows.items()):
-        images, y = prepared.split(split), None
-        if _is_told(model):
-            order = np.random.default_rng([seed, number]).permutation(len(indices))
-            y = np.empty((len(indices), model.condition.width), np.float32)
-            y[order] = np.roll(model.condition.rows(prepared, images, indices[order]), 1, 0)
-        codes, trunks = [], []
-        for first in range(0, len(indices), BATCH):
+    from idvae.evaluate.together import in_order, in_step, processes
+
+    rank, world = processes()
+    told = _told(model, prepared, rows, seed) if _is_told(model) else {}
+    counts = [len(indices) for indices in rows.values()]
+    befores = (np.cumsum(counts) - counts).tolist()  # images of the splits before each
+    batches = [
+        (split, first, before + first)
+        for (split, indices), before in zip(rows.items(), befores, strict=True)
+        for first in range(0, len(indices), BATCH)
+    ]
+    places, codes, trunks = [], [], []
+
+    def encode() -> Generator[int, None, None]:
+        for split, first, place in batches[rank::world]:
             part = slice(first, first + BATCH)
-            x, told = images.gather(indices[part]), None if y is None else y[part]
-            codes.append(model.encode(x, told))
-            trunks.append(model.features(x, told))
-            report(len(x))
-        found["code"][split] = np.concatenate(codes)
-        if trunks[0] is not None:
-            found["trunk"][split] = np.concatenate(trunks)
-    return {name: by_split for name, by_split in found.items() if by_split}
+            x = prepared.split(split).gather(rows[split][part])
+            y = told[split][part] if told else None
+            codes.append(model.encode(x, y))
+            if (trunk := model.features(x, y)) is not None:
+                trunks.append(trunk)
+            places.append(place + np.arange(len(x)))
+            yield place + len(x)
+
+    in_step(encode(), sum(counts), announce("encoding", sum(counts)))
+    found = in_order(places, {"code": codes, "trunk": trunks})
+    cuts = np.cumsum(counts)[:-1]
+    return {name: dict(zip(rows, np.split(of, cuts), strict=True)) for name, of in found.items()}
+
+
+def _told(model: Model, prepared: PreparedSet, rows: BySplit, seed: int) -> BySplit:
+    """The condition of another image for each, by split: a random cycle."""
+    told = {}
+    for number, (split, indices) in enumerate(rows.items()):
+        order = np.random.default_rng([seed, number]).permutation(len(indices))
+        y = np.empty((len(indices), model.condition.width), np.float32)
+        images = prepared.split(split)
+        y[order] = np.roll(model.condition.rows(prepared, images, indices[order]), 1, 0)
+        told[split] = y
+    return told
 
 
 def _values(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from idvae import __version__
 from idvae.errors import UserError
 from idvae.evaluate import cache
 from idvae.evaluate.experts import DEFAULT, AnyExpert, open_experts
-from idvae.evaluate.features import Features, collect, processes
+from idvae.evaluate.features import Features, collect
 from idvae.evaluate.metrics.frechet import (
     frechet_distance,
     frechet_infinity,
@@ -30,6 +31,7 @@ from idvae.evaluate.reference import (
     Announce,
     Reference,
     check_split,
+    checksum_of,
     is_prepared,
     open_reference,
     silent,
@@ -37,6 +39,7 @@ from idvae.evaluate.reference import (
 from idvae.evaluate.scores import METRICS, Row, Scores, Value
 from idvae.evaluate.sources.images import open_images
 from idvae.evaluate.sources.source import Range, Source
+from idvae.evaluate.together import exchange, processes, spread
 from idvae.seeds import SEEDING, checked_seed
 
 DEFAULT_METRICS = tuple(name for name in METRICS if name != "fd_infinity")
@@ -111,6 +114,7 @@ def evaluate(
     )
     n = _sample_set_size(n, source, reference, split)
     parts = source.parts(n, repeats)
+    images_checksum = checksum_of(source)
     real = open_reference(
         reference,
         opened,
@@ -138,7 +142,7 @@ def evaluate(
         true_data=baseline,
         about={
             "images": source.name,
-            "images_checksum": source.checksum(),
+            "images_checksum": images_checksum,
             "reference": real.name,
             "repeats": parts,
             "device": device,
@@ -199,11 +203,12 @@ def _row(
     announce: Announce,
     what: str,
 ) -> Row:
-    """Every metric of every expert, over sample sets; each set is decoded once for all experts."""
+    """Every metric of every expert, over sample sets; each image is decoded or drawn once for all
+    experts, by one process."""
     values: dict[str, dict[str, list[float]]] = {e.name: {} for e in experts}
     report = announce(f"{what} of {source.name}", n * parts)
     for part in range(parts):
-        drawn = collect(source.draw(n, part, seed), experts, n, seed=seed, progress=report)
+        drawn = collect(source, experts, n, part, seed=seed, progress=report)
         for expert, features in drawn.items():
             found = score(
                 features, real.features[expert], metrics, balls=balls.get(expert), seed=seed
@@ -224,7 +229,8 @@ def score(
     """Every metric that can be had of two sets of features.
 
     Metrics that need rows are left out where the reference has only moments, or features are in
-    parts; the Inception Score where the expert has no logits.
+    parts; the Inception Score where the expert has no logits. With several processes each calls it
+    with the same features, and they share the distances of FD∞.
 
     Args:
         fake, real: of one expert.
@@ -238,7 +244,9 @@ def score(
         distance = frechet_of_parts if in_parts else frechet_distance
         found["fd"] = distance(fake.statistics, real.statistics)
     if "fd_infinity" in metrics and fake.rows is not None:
-        found["fd_infinity"] = frechet_infinity(fake.rows, real.statistics, seed=seed).value
+        found["fd_infinity"] = frechet_infinity(
+            fake.rows, real.statistics, seed=seed, each=spread
+        ).value
     if "kid" in metrics and fake.rows is not None and real.rows is not None:
         size = min(SUBSET_SIZE, len(fake.rows), len(real.rows))
         subsets = min(SUBSETS, max(1, min(len(fake.rows), len(real.rows)) // size))
@@ -284,22 +292,27 @@ def _baseline(
         "format": 1,
         "true data": dict(facts),
         "metrics": sorted(metrics),
-        "pool": pool.checksum(),
+        "pool": checksum_of(pool),
         "parts": parts,
     }
     place = cache.place(key).with_suffix(".scores.json")
-    if place.is_file():
-        try:
-            kept = Scores.load(place)
-            if kept.facts == key:
-                return kept.row
-        except UserError:
-            pass
+    kept = _kept(place, key)
+    if all(exchange(kept is not None)):  # else all compute: nobody then waits for one who does not
+        return kept
     seed = facts["seed"]
     row = _row(pool, experts, metrics, n, parts, real, balls, seed, announce, "real-data baseline")
     if processes()[0] == 0:
         Scores("True Data", key, row).save(place)
     return row
+
+
+def _kept(place: Path, facts: Mapping[str, Any]) -> Row | None:
+    """The row that was scored with exactly these facts before, or None."""
+    try:
+        kept = Scores.load(place)
+    except (UserError, OSError):
+        return None
+    return kept.row if kept.facts == facts else None
 
 
 def _facts(

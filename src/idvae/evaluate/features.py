@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-import torch.distributed as dist
 
 from idvae.errors import UserError
 from idvae.evaluate.experts import AnyExpert
 from idvae.evaluate.metrics.statistics import KEEP, PartStatistics, Statistics
-from idvae.evaluate.sources.source import Chunk
+from idvae.evaluate.sources.source import Source
+from idvae.evaluate.together import exchange, in_order, in_step, processes, summed
 
 Progress = Callable[[int], None]
 
@@ -38,65 +37,67 @@ class _Share:
     """What one process has seen: moments where rows are not all kept, and the rows kept."""
 
     statistics: Statistics | PartStatistics | None
-    places: list[int]
-    rows: list[np.ndarray]
-    logits: list[np.ndarray]
-
-
-def processes() -> tuple[int, int]:
-    """(rank, number of processes) of the group that torch.distributed has open, else (0, 1)."""
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_rank(), dist.get_world_size()
-    return 0, 1
+    places: list[np.ndarray] = field(default_factory=list)
+    rows: list[np.ndarray] = field(default_factory=list)
+    logits: list[np.ndarray] = field(default_factory=list)
 
 
 def collect(
-    chunks: Iterable[Chunk],
+    source: Source,
     experts: Sequence[AnyExpert],
     n: int,
+    part: int = 0,
     *,
     seed: int = 0,
     keep: int = KEEP,
     progress: Progress = lambda images: None,
 ) -> dict[str, Features]:
-    """Features of n images by every expert, each image decoded once.
+    """Features of a sample set by every expert, each image decoded or drawn once.
 
-    With several processes (torch.distributed), each takes every k-th chunk, and all get the same
-    features: those of one process to the last bit where n ≤ keep, else up to the rounding of
-    sums in float64.
+    With several processes (torch.distributed), each decodes or draws every k-th block of images,
+    and all get the same features: those of one process to the last bit where n ≤ keep, else up to
+    the rounding of sums in float64.
 
     Args:
-        chunks: as `Source.draw` gives them, n images in all.
+        source: where images come from.
         experts: open experts.
         n: how many images.
-        seed: chooses the rows to keep where n is greater than `keep`.
+        part: which sample set.
+        seed: of the sample set; it also chooses the rows to keep where n is greater than `keep`.
         keep: most rows that are kept.
-        progress: called with the number of images of each chunk done.
+        progress: called with the number of images of each chunk done, of all processes.
 
     Returns:
         by the names of the experts.
 
     Raises:
-        UserError: fewer than two images, or features that are not finite.
+        UserError: fewer than two images, images that cannot be read, features that are not finite,
+            or any of these in another process.
     """
-    rank, world = processes()
     kept = np.arange(n)
     if n > keep:
         kept = np.sort(np.random.default_rng(seed).permutation(n)[:keep])
-    shares = {e.name: _Share(_moments(e, n > keep), [], [], []) for e in experts}
-    first = 0
-    for number, chunk in enumerate(chunks):
-        if number % world == rank:
+    shares = {e.name: _Share(_moments(e, n > keep)) for e in experts}
+    seen = 0
+
+    def see() -> Generator[int, None, None]:
+        nonlocal seen
+        for first, chunk in source.share(n, part, seed, *processes()):
             low, high = np.searchsorted(kept, [first, first + len(chunk)])
             places = kept[low:high]
             for expert in experts:
                 output = expert(chunk)
                 _take(shares[expert.name], output.features, output.logits, places, first)
-        first += len(chunk)
-        progress(len(chunk))
-    if first < 2:
-        raise UserError(f"a score needs at least two images; there is {first}")
-    return {e.name: _join(e, _gather(shares[e.name], world), n) for e in experts}
+            seen += len(chunk)
+            yield first + len(chunk)
+        for share in shares.values():
+            if share.statistics is not None:
+                share.statistics.close(least=0)
+
+    in_step(see(), n, progress)
+    if (count := sum(exchange(seen))) < 2:
+        raise UserError(f"a score needs at least two images; there is {count}")
+    return {e.name: _join(shares[e.name]) for e in experts}
 
 
 def _moments(expert: AnyExpert, more: bool) -> Statistics | PartStatistics | None:
@@ -113,37 +114,21 @@ def _take(
         share.statistics.add(features)
     if isinstance(share.statistics, PartStatistics):
         return
-    share.places += places.tolist()
+    share.places.append(places)
     share.rows.append(features[places - first])
     if logits is not None:
         share.logits.append(logits[places - first])
 
 
-def _gather(share: _Share, world: int) -> list[_Share]:
-    if share.statistics is not None:
-        share.statistics.close()
-    if world == 1:
-        return [share]
-    shares: list[Any] = [None] * world
-    dist.all_gather_object(shares, share)
-    return shares
-
-
-def _join(expert: AnyExpert, shares: list[_Share], n: int) -> Features:
-    if expert.in_parts:
-        parts = PartStatistics()
-        for share in shares:
-            parts.merge(share.statistics)
-        return Features(parts, None)
-    order = np.argsort(np.concatenate([np.array(s.places, np.int64) for s in shares]))
-    rows = np.concatenate([part for s in shares for part in s.rows])[order]
-    logits = None
-    if any(s.logits for s in shares):
-        logits = np.concatenate([part for s in shares for part in s.logits])[order]
-    if shares[0].statistics is None:
+def _join(share: _Share) -> Features:
+    """What all processes have seen."""
+    statistics, alone = share.statistics, processes()[1] == 1
+    if isinstance(statistics, PartStatistics):
+        return Features(
+            statistics if alone else statistics.merged(exchange(statistics.shape), summed), None
+        )
+    found = in_order(share.places, {"rows": share.rows, "logits": share.logits})
+    rows, logits = found["rows"], found.get("logits")
+    if statistics is None:
         return Features(Statistics.of(rows), rows, logits)
-    whole = Statistics.empty(expert.width, 0)
-    for share in shares:
-        if share.statistics is not None:
-            whole.merge(share.statistics)
-    return Features(whole, rows, logits)
+    return Features(statistics if alone else statistics.merged(summed), rows, logits)

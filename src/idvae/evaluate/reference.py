@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch.distributed as dist
 
 from idvae.data.prepared import SPLITS
 from idvae.errors import UserError
 from idvae.evaluate import cache
 from idvae.evaluate.experts import AnyExpert
-from idvae.evaluate.features import Features, Progress, collect, processes
+from idvae.evaluate.features import Features, Progress, collect
 from idvae.evaluate.metrics.statistics import KEEP, PartStatistics, load_statistics
 from idvae.evaluate.sources.images import open_images
 from idvae.evaluate.sources.source import Range, Source
 from idvae.evaluate.sources.stored import Splits, Subset
+from idvae.evaluate.together import exchange, from_first, processes, tell
 from idvae.io.arrays import ArrayFile
 from idvae.seeds import SEEDING
 
@@ -90,7 +90,7 @@ def open_reference(
     source, pool = _real_sides(reference, most, n, seed, value_range, split)
     count = most if source.count is None else min(most, source.count)
     source.parts(count, 1)  # refuses fewer than two images
-    checksum = source.checksum()
+    checksum = checksum_of(source)
     features: dict[str, Features] = {}
     keys = {}
     for expert in experts:
@@ -110,7 +110,7 @@ def open_reference(
     missing = [e for e in experts if e.name in _missed([e.name for e in experts], features)]
     if missing:
         report = announce(f"reference {source.name}", count)
-        made = collect(source.draw(count, 0, seed), missing, count, seed=seed, progress=report)
+        made = collect(source, missing, count, seed=seed, progress=report)
         for name, found in made.items():
             features[name] = Features(found.statistics, found.rows)
             if checksum and processes()[0] == 0:
@@ -121,12 +121,26 @@ def open_reference(
 
 def _missed(names: Sequence[str], found: Mapping[str, Any]) -> set[str]:
     """Names that are not found, by any process: all have to compute the same ones."""
-    missed = {name for name in names if name not in found}
-    if processes()[1] == 1:
-        return missed
-    everyone: list[Any] = [None] * processes()[1]
-    dist.all_gather_object(everyone, missed)
-    return set().union(*everyone)
+    return set().union(*exchange([name for name in names if name not in found]))
+
+
+def checksum_of(source: Source) -> str | None:
+    """The checksum of a source, for which the first process alone reads all of it.
+
+    Raises:
+        UserError: it cannot be read, or a process sees another number of images there.
+    """
+    checksum, count = from_first(lambda: [source.checksum(), source.count])
+    differs = count != source.count
+    tell(
+        UserError(
+            f"{source.name} has {source.count:,} images for process {processes()[0]} and {count:,} "
+            "for the first one; all need the same images in the same place"
+        )
+        if differs
+        else None
+    )
+    return checksum
 
 
 def _moments(reference: Any, experts: Sequence[AnyExpert]) -> Reference | None:

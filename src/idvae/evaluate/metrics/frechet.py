@@ -7,6 +7,7 @@ the singular values of F1 F2ᵀ (Dowson and Landau 1982). So there is no square 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,6 +94,7 @@ def frechet_infinity(
     points: int = 8,
     smallest: int | None = None,
     seed: int = 0,
+    each: Callable[[Callable[[int], float], Sequence[int]], Iterable[float]] = map,
 ) -> Extrapolation:
     """The Fréchet distance without the bias of few samples (Chong and Forsyth 2020).
 
@@ -106,6 +108,7 @@ def frechet_infinity(
         smallest: rows of the first; by default N/4, but more than d where N allows it, since the
             line bends below d.
         seed: of the permutation.
+        each: applies a function to all sizes, as `map` does; several processes may share them.
 
     Raises:
         UserError: too few rows for the prefixes, or what `frechet_distance` raises.
@@ -118,11 +121,14 @@ def frechet_infinity(
             smallest = max(smallest, width + 1)
     if points < 2 or smallest < 2 or smallest + points - 1 > n:
         raise UserError(f"{n} images are too few for FD∞ over {points} prefixes of {smallest} up")
-    reference = reference if isinstance(reference, Statistics) else Statistics.of(reference)
+    real = reference if isinstance(reference, Statistics) else Statistics.of(reference)
     order = np.random.default_rng(seed).permutation(n)
     sizes = np.linspace(smallest, n, points).round().astype(int)
-    distances = [frechet_distance(features[np.sort(order[:k])], reference) for k in sizes]
+
+    def distance(k: int) -> float:
+        return frechet_distance(features[np.sort(order[:k])], real)
+
+    counts = tuple(map(int, sizes))
+    distances = tuple(map(float, each(distance, counts)))
     slope, value = np.polyfit(1.0 / sizes, distances, 1)
-    return Extrapolation(
-        float(value), float(slope), tuple(map(int, sizes)), tuple(map(float, distances))
-    )
+    return Extrapolation(float(value), float(slope), counts, distances)

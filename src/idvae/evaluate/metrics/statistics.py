@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -111,16 +111,19 @@ class Statistics:
             self._fold(features[start : start + CHUNK])
         self._pending = features[whole:].copy()
 
-    def close(self) -> None:
+    def close(self, least: int = 2) -> None:
         """Fold what is pending; call once after the last `add`.
 
+        Args:
+            least: rows that there have to be; a part of the rows may be none.
+
         Raises:
-            UserError: fewer than two rows.
+            UserError: fewer than that.
         """
         if self._pending is not None and len(self._pending):
             self._fold(self._pending)
         self._pending = None
-        if self.n < 2:
+        if self.n < least:
             raise UserError(f"a covariance needs at least two images; there are {self.n}")
         self.rows = np.concatenate(self._parts) if self.n <= self.keep else None
         self._parts = []
@@ -158,6 +161,19 @@ class Statistics:
             rows = np.concatenate([mine, other.rows]) if len(mine) == self.n else None
         self._combine(other.n, other.mean, other.m2)
         self.rows = rows
+
+    def merged(self, summed: Callable[[np.ndarray], np.ndarray]) -> Statistics:
+        """Of the rows of all processes, each closed, by Chan's formula; rows are not kept.
+
+        The memory is that of one, however many processes there are.
+
+        Args:
+            summed: the sum of the processes' arrays, the same on each. Not all may be empty.
+        """
+        n = int(summed(np.array([self.n]))[0])
+        mean = summed(self.mean * self.n) / n
+        delta = self.mean - mean
+        return Statistics(mean, summed(self.m2 + np.outer(delta, delta) * self.n), n, keep=0)
 
     def factor(self) -> np.ndarray:
         """F with FᵀF = covariance, float64, shape (≤ d, d).
@@ -242,6 +258,11 @@ class PartStatistics:
         return made
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """P and d; 0 and 0 before the first rows."""
+        return (len(self.parts), self.width) if self.parts else (0, 0)
+
+    @property
     def n(self) -> int:
         return self.parts[0].n
 
@@ -262,14 +283,17 @@ class PartStatistics:
         for part, statistics in enumerate(self.parts):
             statistics.add(features[:, part])
 
-    def close(self) -> None:
+    def close(self, least: int = 2) -> None:
         """Fold what is pending; call once after the last `add`.
 
+        Args:
+            least: rows that there have to be, where there are any.
+
         Raises:
-            UserError: of one row alone.
+            UserError: fewer than that.
         """
         for statistics in self.parts:
-            statistics.close()
+            statistics.close(least)
 
     def merge(self, other: PartStatistics) -> None:
         """Add what another, closed, has seen; either may have seen nothing.
@@ -283,6 +307,25 @@ class PartStatistics:
         check_same_parts(self, other)
         for mine, theirs in zip(self.parts, other.parts, strict=True):
             mine.merge(theirs)
+
+    def merged(
+        self, shapes: Sequence[Sequence[int]], summed: Callable[[np.ndarray], np.ndarray]
+    ) -> PartStatistics:
+        """Of the rows of all processes, each closed; some may have seen nothing.
+
+        Args:
+            shapes: `shape` of each process, in one order.
+            summed: as of `Statistics.merged`.
+
+        Raises:
+            UserError: other parts than those of another process.
+        """
+        seen = [(count, width) for count, width in shapes if count]
+        for shape in seen:
+            _check_parts(seen[0], shape)
+        count, width = seen[0]
+        parts = self.parts or [Statistics.empty(width, 0) for _ in range(count)]
+        return PartStatistics([part.merged(summed) for part in parts])
 
     def save(
         self, path: str | os.PathLike[str], extra: Mapping[str, np.ndarray] | None = None

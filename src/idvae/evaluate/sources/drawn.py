@@ -1,4 +1,8 @@
-"""Images that are made while they are scored: by a sampling function, or an iterable."""
+"""Images that are made while they are scored: by a sampling function, or an iterable.
+
+Of samples that have numbers a process draws its own alone. What comes one after another has to be
+drawn whole by each process, which then hands on its own.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,37 @@ def seed_of_set(seed: int, part: int) -> int:
     return seed_for(seed, SAMPLE_SETS, part) % 2**32
 
 
+class Numbered(Source):
+    """Samples that have numbers, of which any can be drawn without the others.
+
+    Args:
+        function: (first, last, seed) → images from number `first` to before `last`; an image
+            depends on its number and the seed alone.
+        name: as in messages.
+        value_range: of floats.
+    """
+
+    count = None
+
+    def __init__(
+        self,
+        function: Callable[[int, int, int], Any],
+        name: str = "samples",
+        value_range: Range | None = None,
+    ) -> None:
+        self.function, self.name, self.value_range = function, name, value_range
+
+    def share(
+        self, n: int, part: int, seed: int, rank: int, world: int
+    ) -> Iterator[tuple[int, Chunk]]:
+        own = seed_of_set(seed, part)
+        for first in range(rank * source.CHUNK, n, world * source.CHUNK):
+            last = min(first + source.CHUNK, n)
+            chunk = as_bytes(self.function(first, last, own), self.name, self.value_range)
+            _check_count(self.name, last - first, len(chunk))
+            yield first, chunk
+
+
 class Sampler(Source):
     """A function that draws.
 
@@ -41,14 +76,16 @@ class Sampler(Source):
     ) -> None:
         self.function, self.name, self.value_range = function, name, value_range
 
-    def draw(self, n: int, part: int, seed: int) -> Iterator[Chunk]:
+    def share(
+        self, n: int, part: int, seed: int, rank: int, world: int
+    ) -> Iterator[tuple[int, Chunk]]:
         drawn = self.function(n, seed_of_set(seed, part))
         given = 0
-        for chunk in rechunked(drawn, self.name, self.value_range):
+        for number, chunk in enumerate(rechunked(drawn, self.name, self.value_range)):
+            if number % world == rank:
+                yield given, chunk
             given += len(chunk)
-            yield chunk
-        if given != n:
-            raise UserError(f"{self.name} was asked for {n:,} images and gave {given:,}")
+        _check_count(self.name, n, given)
 
 
 class Stream(Source):
@@ -70,17 +107,25 @@ class Stream(Source):
     def parts(self, n: int, wanted: int) -> int:
         return 1
 
-    def draw(self, n: int, part: int, seed: int) -> Iterator[Chunk]:
+    def share(
+        self, n: int, part: int, seed: int, rank: int, world: int
+    ) -> Iterator[tuple[int, Chunk]]:
         left = n
-        for chunk in rechunked(self.arrays, self.name, self.value_range):
+        for number, chunk in enumerate(rechunked(self.arrays, self.name, self.value_range)):
             chunk = chunk[:left]
+            if number % world == rank:
+                yield n - left, chunk
             left -= len(chunk)
-            yield chunk
             if not left:
                 return
         raise UserError(
             f"{self.name} gave {n - left:,} images, fewer than {n:,}; pass n={n - left}"
         )
+
+
+def _check_count(name: str, wanted: int, given: int) -> None:
+    if given != wanted:
+        raise UserError(f"{name} was asked for {wanted:,} images and gave {given:,}")
 
 
 def rechunked(images: Any, where: str, value_range: Range | None) -> Iterator[Chunk]:

@@ -74,8 +74,27 @@ class Source(ABC):
     count: int | None
 
     @abstractmethod
+    def share(
+        self, n: int, part: int, seed: int, rank: int, world: int
+    ) -> Iterator[tuple[int, Chunk]]:
+        """What one of several processes takes of a sample set: of its blocks every world-th.
+
+        The sample set is the same for any number of processes.
+
+        Args:
+            n, part, seed: as of `draw`.
+            rank, world: the number of the process and how many there are.
+
+        Returns:
+            chunks, each with the place of its first image in the sample set.
+
+        Raises:
+            UserError: images that cannot be read, or are fewer.
+        """
+
     def draw(self, n: int, part: int, seed: int) -> Iterator[Chunk]:
         """The part-th sample set, n images: fresh ones, or disjoint from those of other parts."""
+        return (chunk for _, chunk in self.share(n, part, seed, 0, 1))
 
     def checksum(self) -> str | None:
         """What tells contents apart; None for a sampler."""

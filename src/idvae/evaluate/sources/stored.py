@@ -52,20 +52,28 @@ class Indexed(Source):
         order = np.random.default_rng(seed_for(seed, SUBSETS)).permutation(self.count)
         return np.sort(order[part * n : (part + 1) * n])
 
-    def draw(self, n: int, part: int, seed: int) -> Iterator[Chunk]:
+    def share(
+        self, n: int, part: int, seed: int, rank: int, world: int
+    ) -> Iterator[tuple[int, Chunk]]:
         indices = self.chosen(n, part, seed)
         with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
-            waiting: deque[Taken] = deque()
+            waiting: deque[tuple[int, Taken]] = deque()
             try:
                 step = min(source.CHUNK, self.most)
-                for start in range(0, len(indices), step):
-                    waiting.append(self.take(indices[start : start + step], pool))
+                for start in range(rank * step, len(indices), world * step):
+                    waiting.append((start, self.take(indices[start : start + step], pool)))
                     if len(waiting) > AHEAD:
-                        yield from waiting.popleft()()
+                        yield from _placed(*waiting.popleft())
                 while waiting:
-                    yield from waiting.popleft()()
+                    yield from _placed(*waiting.popleft())
             finally:  # a consumer that stops early does not wait for what it will not use
                 pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _placed(first: int, taken: Taken) -> Iterator[tuple[int, Chunk]]:
+    for chunk in taken():
+        yield first, chunk
+        first += len(chunk)
 
 
 class Array(Indexed):
