@@ -4,11 +4,15 @@ from scipy.stats import wasserstein_distance
 
 from idvae.errors import UserError
 from idvae.evaluate.metrics import sliced
-from idvae.evaluate.metrics.sliced import monge_distance
+from idvae.evaluate.metrics.sliced import Shadows, monge_distance
 
 
 def rows(n, width, seed, scale=1.0, shift=0.0):
     return np.random.default_rng(seed).standard_normal((n, width)) * scale + shift
+
+
+def mind(x, y, directions=1000, seed=0):
+    return monge_distance(*(Shadows(side, directions, seed) for side in (x, y)))
 
 
 def unit_vectors(count, width, seed):
@@ -23,7 +27,7 @@ def test_is_the_formula_of_the_paper_where_both_sides_have_as_many_rows():
         pairs = zip(sorted(x @ line), sorted(y @ line), strict=True)
         total += sum((a - b) ** 2 for a, b in pairs) / 40
     expected = 3 * 7 * total / 300
-    assert monge_distance(x, y, directions=300, seed=5) == pytest.approx(expected, rel=1e-12)
+    assert mind(x, y, 300, 5) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(("n", "m"), [(5, 3), (4, 6), (2, 9), (7, 7)])
@@ -48,20 +52,20 @@ def test_the_plan_along_a_line_is_the_one_that_scipy_finds(n, m):
 def test_of_one_feature_it_is_thrice_the_distance_along_the_line():
     x, y = rows(200, 1, 8), rows(200, 1, 9, 1.0, 3.0)
     expected = 3 * np.mean((np.sort(x[:, 0]) - np.sort(y[:, 0])) ** 2)
-    assert monge_distance(x, y, directions=3) == pytest.approx(expected, rel=1e-12)
+    assert mind(x, y, 3) == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_shift_costs_three_times_its_square():
     """Along u a shift by v costs (u·v)², whose mean over all directions is ‖v‖²/d."""
     x, shift = rows(100, 5, 10), np.array([1.0, -2.0, 0.5, 0.0, 1.0])
-    found = monge_distance(x, x + shift, directions=40_000)
+    found = mind(x, x + shift, 40_000)
     assert found == pytest.approx(3 * shift @ shift, rel=0.02)
 
 
 def test_of_gaussians_it_is_near_the_closed_form():
     """Of N(0, 1) and N(0, s²) in every dimension, (s − 1)² along every direction."""
     x, y = rows(20_000, 3, 11), rows(15_000, 3, 12, 2.0)
-    assert monge_distance(x, y, directions=50) == pytest.approx(3 * 3 * 1.0, rel=0.03)
+    assert mind(x, y, 50) == pytest.approx(3 * 3 * 1.0, rel=0.03)
 
 
 def test_a_set_is_at_no_distance_from_itself_in_any_order_and_the_sides_may_change():
@@ -72,11 +76,16 @@ def test_a_set_is_at_no_distance_from_itself_in_any_order_and_the_sides_may_chan
 
 def test_the_seed_and_not_the_blocks_decides_the_directions(monkeypatch):
     x, y = rows(30, 5, 15), rows(20, 5, 16, 1.2)
-    found = monge_distance(x, y, directions=300, seed=3)
-    assert found == monge_distance(x, y, directions=300, seed=3)
-    assert found != monge_distance(x, y, directions=300, seed=4)
+    found = mind(x, y, 300, 3)
+    assert found == mind(x, y, 300, 3) == monge_distance(Shadows(x, 300, 3), Shadows(y, 300, 3))
+    assert found != mind(x, y, 300, 4)
     monkeypatch.setattr(sliced, "BLOCK", 7)
-    assert monge_distance(x, y, directions=300, seed=3) == pytest.approx(found, rel=1e-12)
+    assert mind(x, y, 300, 3) == pytest.approx(found, rel=1e-12)
+
+
+def test_shadows_that_are_there_give_what_rows_give():
+    x, y = rows(30, 5, 15), rows(20, 5, 16, 1.2)
+    assert monge_distance(Shadows(x), y) == monge_distance(x, Shadows(y)) == monge_distance(x, y)
 
 
 def test_features_in_single_precision_are_projected_in_double():
@@ -86,11 +95,13 @@ def test_features_in_single_precision_are_projected_in_double():
 
 
 def test_mistakes_are_told():
-    with pytest.raises(UserError, match="same width"):
+    with pytest.raises(UserError, match="width 3 and 4"):
         monge_distance(rows(9, 3, 0), rows(9, 4, 0))
     with pytest.raises(UserError, match="at least two images"):
         monge_distance(rows(1, 3, 0), rows(9, 3, 0))
     with pytest.raises(UserError, match="not finite"):
         monge_distance(np.full((3, 2), np.nan), rows(9, 2, 0))
+    with pytest.raises(UserError, match="the same directions"):
+        monge_distance(Shadows(rows(9, 3, 0), 5, 0), Shadows(rows(9, 3, 0), 5, 1))
     with pytest.raises(UserError, match="at least one direction"):
-        monge_distance(rows(9, 3, 0), rows(9, 3, 0), directions=0)
+        Shadows(rows(9, 3, 0), 0)
