@@ -1,27 +1,52 @@
 """Which distance ranks models rightly, and steadily, at few images? Models of a known order.
 
 Run: python benchmarks/small_n.py [--n 500,1000,2000,5000,10000] [--out FIGURE.png]
-A model is real images that something was done to: the more, the worse. Nothing is trained.
+     [--kinds noise,swirls,rarer] [--cache FOLDER]
+
+A model is real images of fashion-mnist that something was done to: the more, the worse. Four
+strengths a kind are so near to each other that 500 images hardly tell them apart. Nothing is
+trained. Sample sets of a model are disjoint, and so are those of different models but for chance.
+Features (lite0@32) and values are kept in the cache folder: what was interrupted goes on.
 """
 
+import argparse
+import json
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
-from corruptions import noise, swirl
+import torch
 
+from corruptions import noise, swirl
 from idvae import data
 from idvae.evaluate.cache import key
 from idvae.evaluate.experts import open_experts
+from idvae.evaluate.metrics.frechet import frechet_distance, frechet_infinity
+from idvae.evaluate.metrics.kernel import kernel_distance
+from idvae.evaluate.metrics.likelihood import likelihood_divergence
+from idvae.evaluate.metrics.sliced import Shadows, monge_distance
+from idvae.evaluate.metrics.statistics import Statistics
 from idvae.io.files import atomic_file
+from idvae.io.places import cache_folder
+from idvae.pictures import theme
 
-REFERENCE, CLEAN, SWIRLED, NOISY = 10_000, 40_000, 5_000, 10_000  # images whose features are taken
-NOISES = (2.0, 2.1, 2.2, 2.3)  # deviations, of 255
+REFERENCE, CLEAN, SWIRLED, ALL = 10_000, 40_000, 5_000, 10_000  # images; ALL are those of a model
+KINDS = {
+    "noise": ("noise on every image (deviation, of 255)", (2.0, 2.1, 2.2, 2.3)),
+    "swirls": ("swirled images among them (share)", (0.10, 0.12, 0.14, 0.16)),
+    "rarer": ("shoes of three classes that are missing (share)", (0.30, 0.36, 0.42, 0.48)),
+}
+SHOES = (5, 7, 9)
+DRAWS = {500: 12, 1000: 6, 2000: 3, 5000: 2, 10_000: 1}  # disjoint sample sets of a model
+REAL = 1000  # real images that FLD fits by, and as many that it judges by
+METRICS = {"fd": "FD", "fd_infinity": "FD∞", "kid": "KID", "mind": "MIND", "fld": "FLD"}
+POINTS = 8  # of FD∞
 
 
 def pools(expert, folder, seed=0):
-    """Features by name: of real images that share none with the reference, as they are or altered.
+    """Features by name, of real images as they are or altered, and the labels of the clean ones.
 
-    Computed once and kept in the folder, under the checksum of all that they were made of.
+    None shares an image with the reference. They are kept under the checksum of what made them.
     """
     images = data.resolve("fashion-mnist-32")
     rng = np.random.default_rng(seed)
@@ -35,8 +60,8 @@ def pools(expert, folder, seed=0):
         "clean": (rest[:CLEAN], lambda x, rng: x),
         "swirled": (rng.choice(rest, SWIRLED, False), lambda x, rng: swirl(x, 1.5)),
     } | {
-        f"noise {level}": (rng.choice(rest, NOISY, False), lambda x, rng, a=level: noise(x, a, rng))
-        for level in NOISES
+        f"noise {level}": (rng.choice(rest, ALL, False), lambda x, rng, a=level: noise(x, a, rng))
+        for level in KINDS["noise"][1]
     }
     found = {}
     for number, (name, (rows, alter)) in enumerate(made.items()):
@@ -52,6 +77,242 @@ def pools(expert, folder, seed=0):
     return found, labels[rest[:CLEAN]]
 
 
+def model(kind, level, features, labels, seed=0):
+    """The features of ALL images of a model, in random order."""
+    rng = np.random.default_rng([seed, list(KINDS).index(kind), round(100 * level)])
+    if kind == "noise":
+        return features[f"noise {level}"][rng.permutation(ALL)]
+    chosen = rng.permutation(CLEAN)
+    if kind == "rarer":
+        missing = np.isin(labels[chosen], SHOES) & (rng.random(CLEAN) < level)
+        return features["clean"][chosen[~missing][:ALL]]
+    altered = rng.random(ALL) < level
+    made = np.array(features["clean"][chosen[:ALL]])
+    made[altered] = features["swirled"][rng.permutation(SWIRLED)[: altered.sum()]]
+    return made
+
+
+class Frechet:
+    """FD and FD∞ of many sample sets, as the library's functions give them but sooner.
+
+    The nuclear norm of F1 F2ᵀ is the sum of the roots of the eigenvalues of (F1 F2ᵀ)(F1 F2ᵀ)ᵀ,
+    and the prefixes of FD∞ share what is F2's. It costs half of the digits, which nobody ranks by.
+    """
+
+    def __init__(self, reference):
+        self.statistics = Statistics.of(reference)
+        self.factor = self.statistics.factor()
+        self.trace = np.square(self.factor).sum()
+
+    def __call__(self, rows):
+        n, width = rows.shape
+        smallest = max(n // 4, width + 1 if 2 * width < n else 2)
+        sizes = np.linspace(smallest, n, POINTS).round().astype(int)
+        turned = rows @ self.factor.T
+        values = [self.of(rows[:k], turned[:k]) for k in sizes]
+        return values[-1], np.polyfit(1.0 / sizes, values, 1)[1]
+
+    def of(self, rows, turned):
+        n, width = rows.shape
+        mean = rows.mean(0)
+        centred = turned - turned.mean(0)
+        gram = centred @ centred.T if n < width else centred.T @ centred
+        roots = torch.linalg.eigvalsh(torch.from_numpy(gram / (n - 1))).clamp(min=0).sqrt()
+        own = np.square(rows - mean).sum() / (n - 1)
+        difference = np.square(mean - self.statistics.mean).sum()
+        return float(difference + own + self.trace - 2 * roots.sum())
+
+    def check(self, rows):
+        """Fail where the library says something else."""
+        n = len(rows)
+        here, _ = self(rows)
+        assert abs(here / frechet_distance(rows, self.statistics) - 1) < 1e-5
+        # The library's prefixes are those of a permutation.
+        order = np.random.default_rng(0).permutation(n)
+        _, infinite = self(rows[order])
+        library = frechet_infinity(rows, self.statistics, points=POINTS).value
+        assert abs(infinite / library - 1) < 1e-4, (infinite, library)
+
+
+def measure(kinds, sizes, features, labels, place):
+    """Every metric of every sample set, a line of JSON each in `place`; those there are kept."""
+    known = []
+    if place.exists():
+        known = [json.loads(line) for line in place.read_text("utf-8").splitlines()]
+    have = {(r["kind"], r["level"], r["n"], r["draw"]) for r in known}
+    reference = np.array(features["reference"], np.float64)
+    frechet, shadows = Frechet(reference), Shadows(reference)
+    train, test = reference[:REAL], reference[REAL : 2 * REAL]
+    models = {(k, a): model(k, a, features, labels) for k in kinds for a in KINDS[k][1]}
+    frechet.check(next(iter(models.values()))[:400].astype(np.float64))
+    for n in sizes:
+        for draw in range(DRAWS[n]):
+            for (kind, level), everything in models.items():
+                if (kind, level, n, draw) in have:
+                    continue
+                rows = everything[draw * n : (draw + 1) * n].astype(np.float64)
+                fd, infinite = frechet(rows)
+                subsets = max(1, min(10, n // 1000))
+                row = {"kind": kind, "level": level, "n": n, "draw": draw, "fd": fd}
+                row["fd_infinity"] = infinite
+                row["kid"] = kernel_distance(
+                    reference, rows, subsets=subsets, subset_size=min(n, 1000)
+                ).value
+                row["mind"] = monge_distance(shadows, rows)
+                row["fld"] = likelihood_divergence(rows, train, test)
+                known.append(row)
+                with place.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+        print(f"{n:,} images: done", flush=True)
+    return known
+
+
+def pair_order(values):
+    """By pair of levels, worse against better, how often the worse one has the greater value.
+
+    All sample sets of the one are held against all of the other; a tie counts half.
+    """
+    order = {}
+    for better, worse in combinations(sorted(values), 2):
+        gaps = np.subtract.outer(values[worse], values[better])
+        order[better, worse] = float((gaps > 0).mean() + 0.5 * (gaps == 0).mean())
+    return order
+
+
+def judge(by_kind):
+    """τ to the true order, how often neighbours are in order, gap in deviations: means over kinds.
+
+    τ of one ranking by one sample set a model has the mean that all pairs of sample sets give.
+    """
+    tau, right, gaps = [], [], []
+    for values in by_kind.values():
+        order = pair_order(values)
+        levels = sorted(values)
+        near = list(pairwise(levels))
+        tau.append(np.mean([2 * share - 1 for share in order.values()]))
+        right.append(np.mean([order[pair] for pair in near]))
+        if min(len(v) for v in values.values()) > 1:
+            spread = np.sqrt(np.mean([np.var(v, ddof=1) for v in values.values()]))
+            gaps.append(
+                np.mean([np.mean(values[b]) - np.mean(values[a]) for a, b in near]) / spread
+            )
+    return np.mean(tau), np.mean(right), np.mean(gaps) if gaps else np.nan
+
+
+def summary(rows, metric, n, rng):
+    """What the table says of a metric at n."""
+    by_kind, truth = {}, {}
+    for r in rows:
+        if r["n"] == n:
+            by_kind.setdefault(r["kind"], {}).setdefault(r["level"], []).append(r[metric])
+        if r["n"] == max(DRAWS):
+            truth.setdefault((r["kind"], r["level"]), []).append(r[metric])
+    tau, right, gap = judge(by_kind)
+    again = [
+        judge(
+            {
+                kind: {level: rng.choice(v, len(v)) for level, v in values.items()}
+                for kind, values in by_kind.items()
+            }
+        )[:2]
+        for _ in range(200)
+    ]
+    several = all(len(v) > 1 for values in by_kind.values() for v in values.values())
+    cells = [v for values in by_kind.values() for v in values.values()]
+    bias = [
+        np.mean(v) / np.mean(truth[kind, level]) - 1
+        for kind, values in by_kind.items()
+        for level, v in values.items()
+        if (kind, level) in truth
+    ]
+    return {
+        "draws": min(len(v) for v in cells),
+        "tau": tau,
+        "tau_error": np.std(again, axis=0)[0] if several else np.nan,
+        "right": right,
+        "right_error": np.std(again, axis=0)[1] if several else np.nan,
+        "gap": gap,
+        "variation": np.mean([np.std(v, ddof=1) / abs(np.mean(v)) for v in cells])
+        if several
+        else np.nan,
+        "bias": np.mean(bias) if bias else np.nan,
+    }
+
+
+def table(rows):
+    """Markdown, and what it says by (metric, n)."""
+    sizes = sorted({r["n"] for r in rows})
+    rng = np.random.default_rng(0)
+    told = {(m, n): summary(rows, m, n, rng) for n in sizes for m in METRICS}
+    print(
+        "| N (sample sets) | | τ | neighbours right, % | gap/deviation | variation, % | bias, % |"
+    )
+    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: |")
+    for n in sizes:
+        for metric, title in METRICS.items():
+            s = told[metric, n]
+            relative = metric != "fld"  # FLD has no zero of its own
+            cells = [
+                f"{s['tau']:.2f}" + error(s["tau_error"], 2),
+                f"{100 * s['right']:.0f}" + error(100 * s["right_error"], 0),
+                number(s["gap"], 2),
+                number(100 * s["variation"], 1) if relative else "–",
+                number(100 * s["bias"], 0) if relative else "–",
+            ]
+            head = f"{n:,} ({s['draws']})" if metric == "fd" else ""
+            print(f"| {head} | {title} | " + " | ".join(cells) + " |")
+    return told
+
+
+def number(value, digits):
+    return "–" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def error(value, digits):
+    return "" if np.isnan(value) else f" ± {value:.{digits}f}"
+
+
+def draw(told, path):
+    """Neighbours in order, and bias, against N; one line a metric."""
+    sizes = sorted({n for _, n in told})
+    with theme.figure((9, 3.2), columns=2) as (figure, (axes,)):
+        for (metric, title), colour in zip(METRICS.items(), theme.SERIES, strict=False):
+            found = [told[metric, n] for n in sizes]
+            style = {"color": colour, "marker": "o", "markersize": 4, "label": title}
+            axes[0].plot(sizes, [100 * s["right"] for s in found], **style)
+            if metric != "fld":
+                axes[1].plot(sizes, [100 * s["bias"] for s in found], **style)
+        for axis, title in zip(axes, ("neighbours in order, %", "bias, %"), strict=True):
+            axis.set_xscale("log")
+            axis.set_xticks(sizes, [f"{n:,}" for n in sizes])
+            axis.minorticks_off()
+            axis.set_xlabel("images a sample set", fontsize=theme.VALUE)
+            axis.set_ylabel(title, fontsize=theme.VALUE)
+            axis.grid()
+        axes[0].legend(fontsize=theme.TICKS)
+        theme.save(figure, path, dpi=100)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--n", default=",".join(map(str, DRAWS)))
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--cache", type=Path, default=cache_folder() / "small-n")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    options.cache.mkdir(parents=True, exist_ok=True)
+    kinds, sizes = options.kinds.split(","), [int(n) for n in options.n.split(",")]
+    expert = open_experts(["lite0@32"])[0]
+    features, labels = pools(expert, options.cache)
+    plan = {"expert": expert.facts, "kinds": KINDS, "real": REAL, "all": ALL, "format": 1}
+    known = []
+    for kind in kinds:
+        place = options.cache / f"values-{kind}-{key(plan)[:16]}.jsonl"
+        known += measure([kind], sizes, features, labels, place)
+    told = table([r for r in known if r["n"] in sizes])
+    if options.out:
+        draw(told, options.out)
+
+
 if __name__ == "__main__":
-    import sys
-    pools(open_experts(["lite0@32"])[0], Path(sys.argv[1]))
+    main()

@@ -11,7 +11,7 @@ from torch import Tensor
 from idvae.errors import UserError
 from idvae.evaluate.metrics.statistics import check_features
 
-STEPS, TOLERANCE = 50, 1e-6  # of the fit, and what a dimension must gain for another step
+STEPS, TOLERANCE = 50, 1e-5  # of the fit, and what a dimension must gain for another step
 NARROWEST, WIDEST = -40.0, 20.0  # logarithms of variances; a copy of a real image would reach 0
 NEARER = 0.9  # of its distance to the mean, where the background sees a row, as in authors' code
 

@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance of features (MIND): distances along lines, which sorting gives."""
+"""The sliced Wasserstein distance (MIND): distances along lines, which sorting gives."""
 
 from __future__ import annotations
 
