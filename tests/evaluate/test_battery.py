@@ -16,6 +16,7 @@ from idvae.evaluate.metrics.frechet import frechet_distance
 from idvae.evaluate.metrics.inception_score import inception_score
 from idvae.evaluate.metrics.kernel import kernel_distance
 from idvae.evaluate.metrics.neighbours import neighbourhoods
+from idvae.evaluate.metrics.sliced import monge_distance
 from idvae.evaluate.metrics.statistics import Statistics
 from idvae.evaluate.scores import Scores, check_comparable
 from idvae.evaluate.sources.drawn import seed_of_set
@@ -32,7 +33,7 @@ def scored(reference=REAL, **changes):
 
 
 def test_every_metric_of_every_expert_is_that_of_its_own_function():
-    found = scored()
+    found = scored(metrics=(*battery.DEFAULT_METRICS, "mind"))
     reference = REAL.split("train").rows
     for expert in (toy(), pooled()):
         real = expert(reference).features
@@ -44,6 +45,7 @@ def test_every_metric_of_every_expert_is_that_of_its_own_function():
                 kernel_distance(real, d.features, subsets=1, subset_size=100).value for d in sets
             ],
         }
+        expected["mind"] = [monge_distance(d.features, real) for d in sets]
         near = [neighbourhoods(real, d.features) for d in sets]
         for name in ("precision", "recall", "density", "coverage"):
             expected[name] = [getattr(one, name) for one in near]

@@ -29,7 +29,8 @@ BASE = ["--reference", "real.npz", "--experts", "mine=net.onnx@16", "-n", "60", 
 def test_two_sets_are_scored_and_compared(place, capsys):
     for name in ("good.npz", "bad.npy"):
         out = f"{name}.json"
-        evaluate.run([name, *BASE, "--infinity", "--true-data", "more.npz", "--out", out])
+        also = ["--metrics", "fd,kid,is,mind", "--infinity", "--true-data", "more.npz"]
+        evaluate.run([name, *BASE, *also, "--out", out])
     told = capsys.readouterr()
     assert "mine@16  fd " in told.out
     assert "True Data  mine@16" in told.out
@@ -40,7 +41,7 @@ def test_two_sets_are_scored_and_compared(place, capsys):
     assert "One expert alone" in (place / "tables" / "agreement.md").read_text()
     assert (place / "tables" / "table.tex").read_text().startswith(r"\begin{tabular}")
     lines = (place / "tables" / "table.csv").read_text().splitlines()
-    assert {line.split(",")[2] for line in lines[1:]} >= {"fd", "fd_infinity", "kid", "is"}
+    assert {line.split(",")[2] for line in lines[1:]} >= {"fd", "fd_infinity", "kid", "mind", "is"}
     compare.run(["good.npz.json", "bad.npy.json", "--out", "tables", "--overwrite"])
     with pytest.raises(UserError, match="exists already"):
         evaluate.run(["good.npz", *BASE, "--out", "good.npz.json"])

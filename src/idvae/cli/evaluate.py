@@ -113,7 +113,9 @@ def parser() -> Parser:
         action="store_true",
         help="also take NAME=FILE.pt, TorchScript: a program that can do anything when opened",
     )
-    parser.add_argument("--metrics", default=METRICS, help="joined by commas; also fd_infinity")
+    parser.add_argument(
+        "--metrics", default=METRICS, help="joined by commas; also fd_infinity and mind"
+    )
     parser.add_argument(
         "--infinity", action="store_true", help="also FD∞, the distance at infinitely many images"
     )

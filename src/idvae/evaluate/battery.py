@@ -25,6 +25,7 @@ from idvae.evaluate.metrics.frechet import (
 from idvae.evaluate.metrics.inception_score import inception_score
 from idvae.evaluate.metrics.kernel import kernel_distance
 from idvae.evaluate.metrics.neighbours import Balls, neighbourhoods
+from idvae.evaluate.metrics.sliced import monge_distance
 from idvae.evaluate.metrics.statistics import KEEP, PartStatistics
 from idvae.evaluate.reference import (
     REFERENCE_N,
@@ -42,7 +43,7 @@ from idvae.evaluate.sources.source import Range, Source
 from idvae.evaluate.together import exchange, processes, spread
 from idvae.seeds import SEEDING, checked_seed
 
-DEFAULT_METRICS = tuple(name for name in METRICS if name != "fd_infinity")
+DEFAULT_METRICS = tuple(name for name in METRICS if name not in ("fd_infinity", "mind"))
 NEIGHBOUR_METRICS = ("precision", "recall", "density", "coverage")
 SUBSETS, SUBSET_SIZE, NEIGHBOURS = 10, 1000, 5
 
@@ -253,6 +254,8 @@ def score(
         found["kid"] = kernel_distance(
             real.rows, fake.rows, subsets=subsets, subset_size=size, seed=seed
         ).value
+    if "mind" in metrics and fake.rows is not None and real.rows is not None:
+        found["mind"] = monge_distance(real.rows, fake.rows, seed=seed)
     wanted = [m for m in NEIGHBOUR_METRICS if m in metrics]
     rows = min(0 if f.rows is None else len(f.rows) for f in (fake, real))
     if wanted and rows > NEIGHBOURS:

@@ -21,6 +21,7 @@ METRICS = {
     "fd": ("Fréchet distance", True),
     "fd_infinity": ("Fréchet distance at infinite N", True),
     "kid": ("kernel distance", True),
+    "mind": ("sliced Wasserstein distance", True),
     "precision": ("precision", False),
     "recall": ("recall", False),
     "density": ("density", False),

@@ -286,7 +286,7 @@ def _cell(value: Value | None, metric: str) -> str:
 
 
 def _places(metric: str) -> int:
-    return 2 if metric in ("fd", "fd_infinity", "is") else 4
+    return 2 if metric in ("fd", "fd_infinity", "mind", "is") else 4
 
 
 def markdown_line(cells: Sequence[str]) -> str:
