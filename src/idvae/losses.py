@@ -85,15 +85,17 @@ def dis(
     )
 
 
-def mismatch(logit: Tensor, is_wrong: Tensor) -> Tensor:
+def mismatch(logit: Tensor, is_wrong: Tensor, count: Tensor | None = None) -> Tensor:
     """−log(1 − Dis(x, y')), mean over the images whose y' is wrong; 0 where there is none.
 
     Args:
         logit: of real images with the condition of another image, shape (B,).
         is_wrong: whether that condition differs from the image's own, shape (B,).
+        count: how many do; of several processes, the mean over them.
     """
     log_wrong = -F.softplus(_wide(logit))  # log(1 − Dis)
-    return -(log_wrong * is_wrong).sum() / is_wrong.sum().clamp_min(1)
+    count = is_wrong.sum() if count is None else count.to(log_wrong)
+    return -(log_wrong * is_wrong).sum() / count.clamp_min(1e-6)  # where it is 0, so is the sum
 
 
 def recons_dis(h: Tensor, h_rec: Tensor) -> Tensor:

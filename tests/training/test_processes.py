@@ -6,37 +6,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from idvae import data
+from idvae import data, methods
 from idvae.training import checkpoints, start
 from torchrun import start_all
+from training.first_phase import with_first
 
 OPTIONS = {
     "steps": 8, "width": 16, "z_dim": 3, "log_every": 2, "save_every": 4, "grid_every": 0,
     "ema": 0.9, "threads": 1, "precision": "64",
 }  # fmt: skip
 
-START = """
-import os, sys
-from idvae.training import batches
-from idvae.methods.method import Method
-
-# The noise of the whole batch, of which each process takes its part: what one process would draw.
-own, whole = batches.generator_for, Method.draw_noise
-def shared(seed, stream, *position):
-    return own(seed, stream, *((position[0], 0) if stream == batches.NOISE else position))
-def part(self, n, generator):
-    rank = int(os.environ["RANK"])
-    return {k: t[rank * n : (rank + 1) * n] for k, t in whole(self, 2 * n, generator).items()}
-batches.generator_for, Method.draw_noise = shared, part
-from idvae.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
-
 
 def train_in_two(arguments):
     """Train in two processes on this machine; what each printed, errors and all."""
     outputs, codes = [], []
-    for process in start_all(arguments, ("-c", START)):
+    for process in start_all(arguments):
         outputs.append("".join(process.communicate(timeout=300)))
         codes.append(process.returncode)
     assert codes == [0, 0], outputs
@@ -58,7 +42,7 @@ def test_two_processes_equal_one_with_the_whole_batch(name, more, data_root, tmp
     flags = [f"--{k.replace('_', '-')}={v}" for k, v in OPTIONS.items()]
     # The recipes do not count: start.train above started from them too.
     out = str(tmp_path / "two")
-    command = ["train", "idvae", "--data", name, "--out", out, "--batch-size=8", *flags, *more]
+    command = ["train", "idvae", "--data", name, "--out", out, "--batch-size=16", *flags, *more]
     outputs = train_in_two(command)
     assert "steps 0 to 8" in outputs[0]
     assert outputs[1] == "" or "steps 0" not in outputs[1]
@@ -106,3 +90,48 @@ def test_what_processes_share_is_the_mean_of_all_also_where_one_has_nothing(data
         found = json.loads(output.splitlines()[-1])
         assert found["mean"] == [1.0, 1.5]
         assert found["gradients"] == [[[1.5, 1.5]] * 2, [[1.0, 1.0]] * 2, None]
+
+
+EVERY = """
+import json, sys
+from idvae.training import start
+
+for name, data, out, options in json.loads(sys.argv[1]):
+    start.train(name, data, out, **options)
+"""
+HELD = {"augment": "colour,translation,cutout", "r1": 0.1}
+WITH = {  # what looks at more than one row of a batch
+    "idvae": {
+        **HELD, "r2": 0.1, "relativistic": True, "deviation": True, "dec_steps": 2,
+        "condition": "labels", "mismatch": 0.5, "edits": 0.4, "turned": 0.4, "flip": True,
+    },
+    "gan": {**HELD, "condition": "labels", "mismatch_share": 0.5},
+    "intro-vae": {"margin": 10.0, "vae_steps": 1},
+    "r3gan": HELD,
+    "vae-gan": {**HELD, "r2": 0.1, "equilibrium": 0.68},
+    **{name: HELD for name in ("alpha-gan", "idvae-plus", "mr-gan")},
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no distributed here")
+def test_three_processes_train_every_method_as_one_does(data_root, tmp_path):
+    """Draws of a batch, rows beside one another, and what a batch is as a whole."""
+    made = data.prepare("digits", n=200, set_name="digits-every")
+    common = OPTIONS | {"steps": 3, "width": 4, "batch_size": 12, "ema": 0.0, "save_every": 3,
+                        "sync_norm": True, "lr": 1e-3}  # fmt: skip
+    todo = []
+    for name in methods.names():
+        options = with_first(name, made.name, tmp_path, common | WITH.get(name, {}))
+        todo.append((name, made.name, str(tmp_path / f"{name}-three"), options))
+        start.train(name, made.name, tmp_path / name, **options)
+    processes = start_all([json.dumps(todo)], ("-c", EVERY), world=3)
+    outputs = [process.communicate(timeout=500) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], outputs
+    for name, *_ in todo:
+        a, b = (checkpoints.load(tmp_path / f"{name}{end}" / "checkpoints", name)
+                for end in ("", "-three"))  # fmt: skip
+        for key, value in a.model.items():
+            torch.testing.assert_close(
+                b.model[key], value, rtol=0, atol=1e-8, msg=lambda m, at=(name, key): f"{at}: {m}"
+            )

@@ -52,6 +52,7 @@ class Adversarial(Method):
     """
 
     judges = True
+    rows_at = {"views": 1}
 
     def __init__(self, nets: Networks, config: Any) -> None:
         super().__init__(nets, config)

@@ -48,6 +48,7 @@ class AGE(Method):
         "dec": "KL(e(g(z))) + mu (1 - cos(z, e(g(z)))) / Z",
     }
     prior = "sphere"
+    rows_at = {"z_dec": 1}
 
     def __init__(self, nets: Networks, config: AGEConfig) -> None:
         super().__init__(nets, config)
@@ -78,8 +79,8 @@ class AGE(Method):
         with statistics_of("real", "posterior"):
             codes = self.encode(x, y)
             x_rec = self.dec(codes, y)
-        kl_x = losses.batch_divergence(codes)
-        kl_gen = losses.batch_divergence(self.encode(x_gen, y))
+        kl_x = self.divergence(codes)
+        kl_gen = self.divergence(self.encode(x_gen, y))
         recons = losses.absolute(x, x_rec)
         self.log(kl_x=kl_x, kl_gen=kl_gen, recons=recons)
         return kl_x - kl_gen + self.config.lambda_ * recons
@@ -89,7 +90,11 @@ class AGE(Method):
         codes = self.encode(self.dec(z, y), y)
         match = losses.cosine(z, codes)
         self.log(match_z=match)
-        return losses.batch_divergence(codes) + self.config.mu * match
+        return self.divergence(codes) + self.config.mu * match
+
+    def divergence(self, codes: Tensor) -> Tensor:
+        """KL of the whole batch of codes."""
+        return losses.batch_divergence(self.batch.rows(codes))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.into_range(self.code(self.trunk(x, y)))

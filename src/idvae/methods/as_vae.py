@@ -72,7 +72,7 @@ class ASVAE(Method):
         with statistics_of("prior"):
             x_gen = self.dec(z, y)
         q, p_apart = self.f1(x, code, y), self.f1(x_gen, z_apart, y)
-        p, q_apart = self.f2(x_gen, z, y), self.f2(x, code.roll(1, 0), y)
+        p, q_apart = self.f2(x_gen, z, y), self.f2(x, self.batch.before(code), y)
         recons = losses.recons(x, x_rec)
         recons_z = losses.recons(z, self.encode(x_gen, y))  # −log N(z' | E(x'), I)
         critics = q.mean() + p.mean()

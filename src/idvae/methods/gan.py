@@ -89,8 +89,10 @@ class GAN(Adversarial):
         if not self.mismatch or y is None:
             loss = losses.real_fake(logit_x, logit_gen)
         else:
-            wrong, share = y.roll(1, 0), self.config.mismatch_share
-            mismatch = losses.mismatch(self.logit(x, wrong), (wrong != y).any(1))
+            wrong, share = self.batch.before(y), self.config.mismatch_share
+            is_wrong = (wrong != y).any(1)
+            count = self.mean_of_all(is_wrong.float().sum())
+            mismatch = losses.mismatch(self.logit(x, wrong), is_wrong, count)
             fake = -losses.mean_log_one_minus_dis(logit_gen)
             loss = -losses.mean_log_dis(logit_x) + (1 - share) * fake + share * mismatch
         return self.penalised(loss, (logit_x, logit_gen), (x, x_gen))

@@ -134,6 +134,7 @@ class IDVAE(Adversarial):
         "dec": "omega L_GAN + lambda L_recons^dis (+ gamma L_recons)   [13, 12, 11]",
     }
     reads = "shared"
+    rows_at = {"eps_dec": 1, "z_dec": 1, "views": 2}
 
     def __init__(self, nets: Networks, config: IDVAEConfig) -> None:
         super().__init__(nets, config)
@@ -203,8 +204,9 @@ class IDVAE(Adversarial):
         """The codes z', the first of them those of the images one place before."""
         with no_grad():
             mu, logvar = self.posterior(self.shared(x, y), y)
-        codes, count = self.code(mu, logvar, eps), round(self.config.edits * len(z))
-        return torch.cat([codes.roll(1, 0)[:count], z[count:]])
+        codes = self.batch.before(self.code(mu, logvar, eps))
+        count = self.batch.first(self.config.edits, len(z))
+        return torch.cat([codes[:count], z[count:]])
 
     def _dis_first(
         self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor, update: Update
@@ -281,16 +283,18 @@ class IDVAE(Adversarial):
             logit, is_wrong = self.dis(self.shown(x, wrong, of_x)), (wrong != y).any(1)
             if self.config.relativistic:
                 logit = logit - logits[0]  # (x, y') is one more fake, paired with (x, y)
-            loss = loss + self.config.mismatch * losses.mismatch(logit, is_wrong)
+            count = self.mean_of_all(is_wrong.float().sum())
+            loss = loss + self.config.mismatch * losses.mismatch(logit, is_wrong, count)
         return self.penalised(loss, logits, [x, *fakes], self.config.rec_fakes)
 
     def wrong_condition(self, y: Tensor) -> Tensor:
         """Those of the images one place before; of the first ones their own but for one number."""
-        wrong = y.roll(1, 0)
+        wrong = self.batch.before(y)
         if self.turns is None:
             return wrong
-        at, count = (self.turns * y.shape[1]).long(), round(self.config.turned * len(y))
-        turned = y.scatter(1, at, y.amin() + y.amax() - y.gather(1, at))  # -1 and 1, or 0 and 1
+        at, count = (self.turns * y.shape[1]).long(), self.batch.first(self.config.turned, len(y))
+        low, high = self.batch.rows(y).aminmax()  # -1 and 1, or 0 and 1
+        turned = y.scatter(1, at, low + high - y.gather(1, at))
         return torch.cat([turned[:count], wrong[count:]])
 
     def loss_enc(self, x: Tensor, q: tuple[Tensor, Tensor], x_rec: Tensor) -> Tensor:

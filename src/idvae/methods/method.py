@@ -1,11 +1,12 @@
 """What every method is: named networks, groups of them, and one training step."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from torch import Generator, Tensor, nn
 
+from idvae.methods.batch import Batch
 from idvae.networks import Networks, statistics_of
 from idvae.priors import PRIORS
 
@@ -27,10 +28,6 @@ class Update(Protocol):
         """
 
 
-def _alone(value: Tensor) -> Tensor:
-    return value
-
-
 class Method(nn.Module):
     """Base of all methods. A subclass is one file that reads like its paper.
 
@@ -50,14 +47,16 @@ class Method(nn.Module):
         frozen: network → the network of another run whose weights it has and keeps; that run is
             the option `pretrained` of Config. It is in no group, and stays in eval mode.
         first_phase: how that run is trained, `idvae train …`, for who did not name one.
+        rows_at: noise → the dimension along which it has a row for each image, where that is not
+            the first: of several processes each has the rows of its own images.
     Attributes of an instance:
         groups: name of an update → names of the networks whose parameters it moves, in the
             order of the updates of a step.
         repeats: how many updates of a group a step makes, where it is not one.
         early_steps: how many of the first steps of a training are `early_step`s instead.
         data_dependent: whether a step looks at its numbers to choose which updates it makes.
-        mean_of_all: the mean of a tensor over the processes that train together, which must all
-            choose the same updates; given by the loop, and the tensor itself without others.
+        batch: what may be asked of the whole batch, of which `step` is given a part where several
+            processes train together; given by the loop.
         z_dim: width of the latent code.
         tells_conditions: whether it has `attributes`, which finds the condition of an image.
     """
@@ -78,6 +77,7 @@ class Method(nn.Module):
     averaged: ClassVar[tuple[str, ...]] = ("dec",)
     frozen: ClassVar[Mapping[str, str]] = {}
     first_phase: ClassVar[str] = ""
+    rows_at: ClassVar[Mapping[str, int]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -93,7 +93,7 @@ class Method(nn.Module):
         self.early_steps = 0
         self.data_dependent = False
         self.tells_conditions = False
-        self.mean_of_all: Callable[[Tensor], Tensor] = _alone
+        self.batch = Batch()
         self.logged: dict[str, Tensor] = {}
 
     def train(self, mode: bool = True) -> Self:
@@ -109,6 +109,10 @@ class Method(nn.Module):
             "eps": torch.randn(n, self.z_dim, generator=generator),
             "z": self.draw_prior(n, generator),
         }
+
+    def mean_of_all(self, value: Tensor) -> Tensor:
+        """The mean over processes, which must all choose the same updates; of one, the same."""
+        return self.batch.mean_of_all(value)
 
     def draw_prior(self, n: int, generator: Generator) -> Tensor:
         """n codes of the prior p(z), shape (n, Z)."""

@@ -10,6 +10,7 @@ from importlib import import_module
 from torch import nn
 
 from idvae.errors import UserError
+from idvae.networks.across import OverBatch, rows_of_all
 from idvae.networks.config import IMAGE_SIZES, DataShape, NetworkConfig
 from idvae.networks.heads import (
     CodeCritic,
@@ -20,7 +21,7 @@ from idvae.networks.heads import (
     PairCritic,
     TwinCritic,
 )
-from idvae.networks.norm import BatchNorm, normalise_across, statistics_of
+from idvae.networks.norm import BatchNorm, statistics_of
 from idvae.networks.preset import Preset
 from idvae.networks.spectral import Network, normalise
 from idvae.networks.trunks import Part, Trunk, unchanged
@@ -32,8 +33,9 @@ __all__ = [
     "DataShape",
     "NetworkConfig",
     "Networks",
-    "normalise_across",
+    "OverBatch",
     "resolved",
+    "rows_of_all",
     "statistics_of",
     "unchanged",
 ]

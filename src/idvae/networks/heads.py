@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from idvae.networks.across import OverBatch, moments
 from idvae.networks.deviation import with_deviation
 from idvae.networks.initial import initialise
 
@@ -57,7 +58,7 @@ class CodeHead(nn.Module):
         return _wide(self.code, h)
 
 
-class ImplicitHead(nn.Module):
+class ImplicitHead(OverBatch):
     """q(z|x) without a density: z = m(x) + Σ_k a_k(x) v_k(ε_k), as in the authors' code of AVB.
 
     m and a are one fully connected layer each, a > 0 and small at first; v_k are networks of noise
@@ -96,7 +97,7 @@ class ImplicitHead(nn.Module):
         """
         m, a = self._read(h)
         v = _wide(self.basis, eps)
-        mean, var = v.mean(0), v.var(0, correction=0)
+        mean, var = moments(v, self.asks)
         return m + (a * v).sum(1), m + (a * mean).sum(1), (a.square() * var).sum(1)
 
     def expected(self, h: Tensor) -> Tensor:
@@ -141,7 +142,7 @@ class Stack(nn.Module):
         return torch.baddbmm(self.bias, x.transpose(0, 1), self.weight).transpose(0, 1)
 
 
-class LogitHead(nn.Module):
+class LogitHead(OverBatch):
     """θ_dis: one fully connected layer to the logit of the discriminator.
 
     Args:
@@ -157,7 +158,7 @@ class LogitHead(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """Features (B, features) → logits D (B,), with Dis = sigmoid(D)."""
-        return _wide(self.logit, with_deviation(h) if self.deviation else h).squeeze(1)
+        return _wide(self.logit, with_deviation(h, self.asks) if self.deviation else h).squeeze(1)
 
 
 class CodeCritic(nn.Module):

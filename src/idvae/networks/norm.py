@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional as F
+
+from idvae.networks.across import OverBatch, sum_of_all
 
 MOMENTUM, EPS = 0.1, 1e-5
 IMAGES = ("real",)  # what a trunk keeps running statistics of
@@ -32,7 +33,7 @@ def statistics_of(*kinds: str) -> Iterator[None]:
         _told.reset(before)
 
 
-class BatchNorm(nn.Module):
+class BatchNorm(OverBatch):
     """Batch normalisation with running statistics of each kind of batch apart.
 
     In training every batch is normalised by its own statistics. Eval mode uses running ones, and
@@ -45,10 +46,6 @@ class BatchNorm(nn.Module):
     Args:
         width: channels.
         kinds: names of the kinds that are told apart.
-
-    Attributes:
-        across: whether, in training, the batch is that of all processes together; else each
-            process normalises its own part.
     """
 
     def __init__(self, width: int, kinds: tuple[str, ...] = IMAGES) -> None:
@@ -58,12 +55,11 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(len(kinds), width))
         self.register_buffer("running_var", torch.ones(len(kinds), width))
         self.kinds = kinds
-        self.across = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise a batch, shape (B, width, H, W)."""
         kind = next((i for i, name in enumerate(self.kinds) if name in _told.get()), None)
-        if self.training and self.across:
+        if self.asks:
             return self._normalise_across(x, kind)
         if self.training and kind is None:
             mean = var = None
@@ -74,33 +70,12 @@ class BatchNorm(nn.Module):
     def _normalise_across(self, x: Tensor, kind: int | None) -> Tensor:
         wide = x if x.dtype == torch.float64 else x.float()
         n = distributed.get_world_size() * x.numel() // x.shape[1]
-        mean = _Sum.apply(wide.sum((0, 2, 3))) / n
+        mean = sum_of_all(wide.sum((0, 2, 3))) / n
         centred = wide - mean[:, None, None]
-        var = _Sum.apply(centred.square().sum((0, 2, 3))) / n
+        var = sum_of_all(centred.square().sum((0, 2, 3))) / n
         if kind is not None:
             unbiased = var.detach() * (n / (n - 1))
             self.running_mean[kind].lerp_(mean.detach().to(self.running_mean), MOMENTUM)
             self.running_var[kind].lerp_(unbiased.to(self.running_var), MOMENTUM)
         scale = self.weight * (var + EPS).rsqrt()
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
-
-
-class _Sum(torch.autograd.Function):
-    """The sum over processes; its gradient is the sum of theirs, for all of them used it."""
-
-    @staticmethod
-    def forward(context: Any, x: Tensor) -> Tensor:
-        total = x.clone()
-        distributed.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:
-        return _Sum.apply(gradient)  # itself differentiable, for gradient penalties
-
-
-def normalise_across(network: nn.Module) -> None:
-    """From now on each batch of a training is that of all processes together."""
-    for module in network.modules():
-        if isinstance(module, BatchNorm):
-            module.across = True

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from idvae.methods.method import Method
 from idvae.training import checkpoints
-from idvae.training.distributed import Processes
 from idvae.training.settings import TrainConfig
 
 
@@ -21,7 +20,7 @@ class Averages:
         method: whose networks are followed.
         decay: at each step, such as 0.999; or
         half_life: images after which the weights of now count half.
-        images: of a step, all processes together.
+        images: of a step.
     """
 
     def __init__(self, method: Method, decay: float, half_life: float, images: int) -> None:
@@ -32,11 +31,11 @@ class Averages:
         }
 
     @classmethod
-    def of(cls, method: Method, config: TrainConfig, processes: Processes) -> "Averages | None":
+    def of(cls, method: Method, config: TrainConfig) -> "Averages | None":
         """Those that the options ask for, if they do."""
         if not (config.ema or config.ema_images):
             return None
-        return cls(method, config.ema, config.ema_images, config.batch_size * processes.world)
+        return cls(method, config.ema, config.ema_images, config.batch_size)
 
     @torch.no_grad()
     def follow(self, step: int) -> None:

@@ -1,7 +1,7 @@
-"""Which images and which noise a step sees: pure functions of (seed, step, process).
+"""Which images and which noise a step sees: pure functions of (seed, step, row of the batch).
 
-That makes a resumed run repeat an uninterrupted one, and lets processes draw apart from each
-other, with no state to save.
+That makes a resumed run repeat an uninterrupted one, by however many processes, with no state to
+save.
 """
 
 import queue
@@ -38,6 +38,8 @@ def generator_for(seed: int, stream: int, *position: int) -> torch.Generator:
 
 def indices(n: int, batch: int, seed: int, step: int, rank: int = 0, world: int = 1) -> np.ndarray:
     """The rows of the training split that process `rank` sees at `step` (counted from 0).
+
+    `batch` is its part of the batch of all `world` processes, whose parts lie end to end.
 
     Epoch after epoch of fresh permutations, end to end: each image is seen once an epoch, also
     where a batch spans two epochs or is larger than the set.

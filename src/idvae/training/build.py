@@ -1,7 +1,5 @@
 """From settings and data to a method with its initial weights."""
 
-from functools import partial
-
 import torch
 
 from idvae import methods
@@ -9,13 +7,14 @@ from idvae.data.conditions import Condition
 from idvae.data.prepared import PreparedSet
 from idvae.errors import UserError
 from idvae.methods.method import Method
-from idvae.networks import DataShape, Networks, normalise_across, spectral
+from idvae.networks import DataShape, Networks, spectral
 from idvae.seeds import checked_seed
 from idvae.training import batches
-from idvae.training.distributed import Processes, all_reduce
+from idvae.training.distributed import Processes
 from idvae.training.memory import check_training
 from idvae.training.run import Run
-from idvae.training.settings import Settings
+from idvae.training.settings import Settings, TrainConfig
+from idvae.training.shared_batch import normalises, share_batches
 
 
 def data_shape(data: PreparedSet, condition: Condition | None = None) -> DataShape:
@@ -55,19 +54,42 @@ def placed_method(
     config = settings.train
     planned = planned_method(settings, shape)
     config.check(tuple(planned.groups))
+    part = part_of_a_batch(config, processes.world)
+    if part == 1 and normalises(planned) and not config.sync_norm:
+        raise UserError(
+            f"--batch-size {config.batch_size} is one image for each of {processes.world} "
+            "processes, and batch normalisation needs two: start fewer, choose a larger "
+            "--batch-size, or pass --sync-norm true"
+        )
     if settings.networks.spectral and not spectral.normalised(planned):
         raise UserError(
             f"--spectral is for discriminators and critics, and {planned.title} has none; "
             "leave it out"
         )
-    check_training(planned, config, processes.device)
+    check_training(planned, config, processes.device, part)
     method = build_method(settings, shape, config.seed)
     method.to(processes.device, dtype, memory_format=torch.channels_last)
     if processes.world > 1:
-        method.mean_of_all = partial(all_reduce, how="mean")
-        if config.sync_norm:
-            normalise_across(method)
+        share_batches(method, processes, config.sync_norm)
     return method
+
+
+def part_of_a_batch(config: TrainConfig, world: int) -> int:
+    """Images of a batch that each of `world` processes has.
+
+    Raises:
+        UserError: they cannot have as many each.
+    """
+    batch = config.batch_size
+    if batch % world:
+        fitting = [n for n in range(1, min(batch, 2 * world) + 1) if batch % n == 0]
+        *most, last = [str(n) for n in fitting]
+        few = f"{', '.join(most)} or {last}" if most else last
+        raise UserError(
+            f"--batch-size {batch} is of all processes together, and {world} cannot have as many "
+            f"images each: start {few} of them, or choose a multiple of {world}"
+        )
+    return batch // world
 
 
 def build_method(settings: Settings, shape: DataShape, seed: int) -> Method:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from idvae.methods.batch import Batch
 from idvae.methods.method import Method
 from idvae.networks import DataShape
 from idvae.training.build import build_method, planned_method
@@ -28,7 +29,7 @@ def step_macs(method: Method) -> int:
         method: with its networks built, on any device.
     """
     method = copy.deepcopy(method).train()
-    method.mean_of_all = lambda value: value  # counted by each process for itself
+    method.batch = Batch()  # counted by each process for itself
     return _count(method, BATCH + 1) - _count(method, BATCH)
 
 

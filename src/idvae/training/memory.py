@@ -50,20 +50,21 @@ def check_room(module: nn.Module, copies: int, memory: int, batch: int = 0) -> N
     )
 
 
-def check_training(planned: Method, config: TrainConfig, device: torch.device) -> None:
+def check_training(planned: Method, config: TrainConfig, device: torch.device, images: int) -> None:
     """Check that a training fits onto a device.
 
     Args:
         planned: the method, which may lie on the meta device.
-        config: batch size, and whether averages are kept.
+        config: whether averages are kept.
         device: where it trains.
+        images: of a batch that are there.
 
     Raises:
         UserError: it does not.
     """
     copies = 5 if config.ema or config.ema_images else 4  # weights, gradients, moments, averages
     image = 5 * math.prod(planned.shape.batch(1))  # as bytes and as floats
-    batch = config.batch_size * (image + 4 * planned.z_dim)
+    batch = images * (image + 4 * planned.z_dim)
     check_room(planned, copies, memory_of(device), batch)
 
 

@@ -90,7 +90,7 @@ class Log:
         """Write the row of a step; `on_log` is told it too."""
         seconds = time.perf_counter() - self.clock
         row = {"step": step, **self.means.take(together=self.processes.world > 1)}
-        images = (step - self.since) * self.config.batch_size * self.processes.world
+        images = (step - self.since) * self.config.batch_size
         row["images_per_s"] = round(images / seconds, 1)
         if self.processes.is_first:
             self.run.append_metrics(row)

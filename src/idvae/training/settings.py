@@ -43,7 +43,8 @@ class TrainConfig:
 
     Attributes:
         steps: training steps; one step is one pass of the method's updates over one batch.
-        batch_size: images in a batch, on each process; batch normalisation needs two.
+        batch_size: images in a batch, of all processes together: each has as many of them. Batch
+            normalisation needs two.
         seed: of the weights, the order of the images, the noise and the pictures.
         device: auto (a GPU where there is one), cpu, cuda, cuda:1, mps.
         precision: 32 (float32), bf16 (autocast, with float32 losses and weights), tf32 (float32
@@ -69,7 +70,7 @@ class TrainConfig:
         condition: what the networks are told beside the image or z: labels, names of attributes
             joined by commas, or attributes for the main ones of the set.
         sync_norm: of several processes, normalise the batch of all of them together, not each
-            its own part.
+            its own part: then the weights do not depend on how many processes there are.
         log_every: steps between lines of metrics.jsonl.
         grid_every: steps between grids of samples and reconstructions; 0 makes none.
         save_every: steps between checkpoints.
