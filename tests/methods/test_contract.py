@@ -81,8 +81,27 @@ def test_a_step_is_determined_by_its_arguments(name, options):
         assert torch.equal(p, q)
 
 
+@pytest.mark.parametrize("name", methods.names())
+def test_noise_has_a_row_for_each_image_where_the_method_says(name):
+    """And nowhere else: of all that is drawn a process takes the rows of its own images."""
+    cls, shape = methods.get(name), DataShape(16, 1, condition=3)
+    kinds = types_of(cls.Config)
+    more = {"augment": "colour", "mismatch": 0.5, "turned": 0.5, "dec_steps": 3, "edits": 0.5,
+            "mismatch_share": 0.5, "g_steps": 3, "vae_steps": 1, "d_steps": 2}  # fmt: skip
+    config = cls.Config(**{key: value for key, value in more.items() if key in kinds})
+    method = cls(Networks(shape, NetworkConfig(width=4, z_dim=6)), config)
+    five, seven = (method.draw_noise(n, torch.Generator().manual_seed(0)) for n in (5, 7))
+    assert list(five) == list(seven)
+    assert set(method.rows_at) <= {*five, "views"}
+    for key, drawn in five.items():
+        differing = [i for i, (a, b) in enumerate(zip(drawn.shape, seven[key].shape, strict=True))
+                     if a != b]  # fmt: skip
+        assert differing == [method.rows_at.get(key, 0)]
+        assert drawn.shape[differing[0]] == 5
+
+
 def test_no_method_knows_of_processes():
-    """What they must agree on comes from the loop: `mean_of_all`."""
+    """What they must agree on comes from the loop: `batch`, and `mean_of_all` of it."""
     for file in Path(methods.__file__).parent.glob("*.py"):
         nodes = ast.walk(ast.parse(file.read_text("utf-8")))
         names = {node.id for node in nodes if isinstance(node, ast.Name)}

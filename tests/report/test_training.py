@@ -25,7 +25,10 @@ def test_a_run_of_several_processes_cost_what_all_of_them_did(tmp_path):
     assert training_of(two).macs == 2 * training_of(one).macs
     assert training_of(two).minutes == pytest.approx(4 * 70 / 60)
     (told,) = remarks(rows_of([entry(tmp_path / "a"), entry(tmp_path / "b", "vae", processes=2)]))
-    assert told == "Not the same in all rows: processes (IDVAE 1, VAE 2)."
+    # Of an older version, which gave each a batch of its own.
+    assert told == (
+        "Not the same in all rows: batch_size (IDVAE 10, VAE 20), batch_parts (IDVAE 1, VAE 2)."
+    )
 
 
 def test_each_step_counts_by_the_processes_that_made_it(tmp_path):
@@ -58,7 +61,40 @@ def test_processes_that_no_training_notes_are_told(wrong, tmp_path):
 
 def test_runs_of_other_processes_are_not_seeds_of_one_row(tmp_path):
     made = [entry(tmp_path / str(n), seed=n, processes=n) for n in (1, 2)]
-    assert [row.name for row in rows_of(made)] == ["IDVAE (processes 1)", "IDVAE (processes 2)"]
+    assert [row.name for row in rows_of(made)] == [
+        "IDVAE (batch_parts 1, batch_size 10)", "IDVAE (batch_parts 2, batch_size 20)"
+    ]  # fmt: skip
+
+
+def entries_of_processes(tmp_path, *counts, kind="images", **options):
+    """Runs of one batch that one, two … processes share, each of another seed."""
+    made = [entry(tmp_path / f"{kind}-{n}", seed=n, processes=n, **options) for n in counts]
+    for one in made:
+        one.run.config |= {"batch_of_all": True, "data": {**one.run.config["data"], "kind": kind}}
+    return made
+
+
+def test_a_batch_that_processes_share_is_the_same_however_many_they_are(tmp_path):
+    one, two = entries_of_processes(tmp_path, 1, 2, sync_norm=True)
+    assert images(one.run, 0, 100) == images(two.run, 0, 100) == 1000
+    (row,) = rows_of([one, two])
+    assert row.seeds == (1, 2)
+    assert training_of(row).macs == 2e9
+    # 60 images at 10 a second and 40 steps at 40, of one process and of two at once.
+    assert training_of(row).minutes == pytest.approx((70 + 2 * 70) / 2 / 60)
+
+
+def test_without_sync_norm_it_is_normalised_in_parts_which_points_are_not(tmp_path):
+    rows = rows_of(entries_of_processes(tmp_path, 1, 2))
+    assert [row.name for row in rows] == ["IDVAE (batch_parts 1)", "IDVAE (batch_parts 2)"]
+    assert len(rows_of(entries_of_processes(tmp_path, 1, 2, kind="points"))) == 1
+
+
+def test_processes_that_changed_without_sync_norm_are_told(tmp_path):
+    one, changed = entries_of_processes(tmp_path, 1, 2)
+    changed.run.change_processes(60, 4)
+    names = [row.name for row in rows_of([one, changed])]
+    assert names == ["IDVAE (batch_parts 1)", "IDVAE (batch_parts 2 until step 60, 4)"]
 
 
 def test_what_a_run_does_not_say_is_not_made_up(tmp_path):

@@ -16,7 +16,8 @@ import torch
 from idvae import data, methods
 from idvae.errors import DivergedError, UserError
 from idvae.model import load
-from idvae.training import checkpoints, start
+from idvae.training import checkpoints, loop, start
+from idvae.training.distributed import Processes
 from idvae.training.run import Run
 from training.first_phase import with_first
 from training.killed import OPTIONS
@@ -172,22 +173,60 @@ def test_rates_that_fell_to_nothing_are_not_gone_on_with(digits, tmp_path):
     assert start.resume(tmp_path / "run", {"steps": 20, "lr_steps": 20}).fit()
 
 
-def test_another_number_of_processes_is_told_before_anything_changes(digits, tmp_path):
-    """It would give each step other images, and another number of them."""
+def test_another_number_of_processes_is_noted_and_what_it_changes_is_told(digits, tmp_path):
     run = start.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "steps": 10})
     assert Run.open(run.path).config["processes"] == 1
     run.config["processes"] = 2  # as torchrun would have made it
     run.write_config()
-    run.append_metrics({"step": 12})
-    before = {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
-    words = r"by 2 processes, now there is 1: go on with torchrun --nproc-per-node 2, or pass --ch"
-    with pytest.raises(UserError, match=words):
-        start.resume(run.path, {"steps": 20})
-    assert {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()} == before
-    assert start.resume(run.path, {"steps": 20}, change_processes=True).fit()
+    trainer = start.resume(run.path, {"steps": 12})
+    (told,) = trainer.remarks
+    assert "normalises its own part of a batch: from here on 8 images, not 4" in told
+    assert trainer.fit()
     again = Run.open(run.path)
-    assert [again.processes(step) for step in (1, 10, 11, 20)] == [2, 2, 1, 1]
-    assert start.resume(run.path, {"steps": 22}).fit()  # not asked again
+    assert [again.processes(step) for step in (1, 10, 11, 12)] == [2, 2, 1, 1]
+    assert start.resume(run.path, {"steps": 14}).remarks == []
+    again.config["options"]["sync_norm"] = True
+    again.config["processes"] = 4
+    again.write_config()
+    assert start.resume(run.path, {"steps": 14}).remarks == []  # the whole batch, before and after
+
+
+def test_a_run_whose_processes_had_batches_of_their_own_goes_on_with_one(digits, tmp_path):
+    """As an older version left it: as many images a step, in the same order."""
+    run = start.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "steps": 4})
+    del run.config["batch_of_all"]
+    run.config["processes"] = 3
+    run.write_config()
+    assert Run.open(run.path).batch(4) == 3 * OPTIONS["batch_size"]
+    trainer = start.resume(run.path, {"steps": 6})
+    assert trainer.config.batch_size == 3 * OPTIONS["batch_size"]
+    assert "it is one of 24 images, as many as before" in trainer.remarks[0]
+    assert trainer.fit()
+    again = Run.open(run.path)
+    assert again.batch(1) == again.batch(6) == again.config["options"]["batch_size"] == 24
+    assert len(start.resume(run.path, {"steps": 8}).remarks) == 0
+
+
+def test_batches_of_changing_processes_of_an_older_version_are_not_gone_on_with(digits, tmp_path):
+    run = start.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "steps": 4})
+    del run.config["batch_of_all"]
+    run.config |= {"processes": 2, "processes_until": {2: 1}}
+    run.write_config()
+    before = {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()}
+    with pytest.raises(UserError, match="its batches held 8 and 16 images"):
+        start.resume(run.path, {"steps": 6})
+    assert {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()} == before
+
+
+def test_a_batch_is_shared_equally_or_not_at_all(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "join_processes", lambda *_: Processes(torch.device("cpu"), 0, 3))
+    words = "--batch-size 8 is of all processes together, and 3 cannot .* start 1, 2 or 4 of them"
+    with pytest.raises(UserError, match=words):
+        start.train("idvae", digits, tmp_path / "run", **OPTIONS)
+    monkeypatch.setattr(loop, "join_processes", lambda *_: Processes(torch.device("cpu"), 0, 8))
+    with pytest.raises(UserError, match="one image for each of 8 processes, and batch norm"):
+        start.train("idvae", digits, tmp_path / "run", **OPTIONS)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_of_before_processes_were_noted_goes_on(digits, tmp_path):

@@ -92,6 +92,32 @@ def test_what_processes_share_is_the_mean_of_all_also_where_one_has_nothing(data
         assert found["gradients"] == [[[1.5, 1.5]] * 2, [[1.0, 1.0]] * 2, None]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no distributed here")
+def test_a_run_of_four_processes_goes_on_by_two_and_then_by_three(data_root, tmp_path):
+    made = data.prepare("digits", n=200, set_name="digits-changing")
+    options = {
+        **OPTIONS, "width": 4, "batch_size": 12, "sync_norm": True, "ema": 0.0, "ema_images": 200,
+        "deviation": True, "augment": "colour,translation,cutout", "flip": True, "save_every": 8,
+    }  # fmt: skip
+    flags = [f"--{k.replace('_', '-')}={v}".replace("True", "true") for k, v in options.items()]
+    out = tmp_path / "run"
+    command = ["train", "idvae", "--data", made.name, "--out", str(out), *flags, "--steps=4"]
+    for world, steps in ((4, 4), (2, 8), (3, 12)):
+        processes = start_all(command, world=world)
+        outputs = [process.communicate(timeout=500) for process in processes]
+        assert [process.returncode for process in processes] == [0] * world, outputs
+        command = ["train", "--resume", str(out), f"--steps={steps + 4}"]
+    alone = start.train("idvae", made.name, tmp_path / "alone", **options | {"steps": 12})
+    a, b = (checkpoints.load(place / "checkpoints", "idvae") for place in (alone.path, out))
+    assert a.step == b.step == 12
+    for name, value in (a.model | a.average).items():
+        torch.testing.assert_close((b.model | b.average)[name], value, rtol=0, atol=1e-8)
+    run = start.Run.open(out)
+    assert run.config["processes_until"] == {4: 4, 8: 2}
+    assert run.config["options"]["batch_size"] == run.batch(4) == run.batch(12) == 12
+
+
 EVERY = """
 import json, sys
 from idvae.training import start

@@ -24,7 +24,7 @@ def measure(
     repeats: int,
     announce: Callable[[str], None],
 ) -> list[Figure]:
-    """Images a second of `idvae train` by `count` processes, each with the whole of --batch.
+    """Images a second of `idvae train` by `count` processes, each with as many as --batch.
 
     Args:
         count: processes that train as one.
@@ -41,7 +41,8 @@ def measure(
 
         def rate(world: int) -> float:
             command = ["train", "idvae", "--data", str(images.path), "--out", str(folder / "run")]
-            return images_per_second(command, world, steps, flags, folder / "run")
+            shared = [*flags, f"--batch-size={batch * world}"]  # of all of them together
+            return images_per_second(command, world, steps, shared, folder / "run")
 
         one, many = "1 process of 1 thread", f"{count} processes of 1 thread"
         found = rounds({many: lambda: rate(count), one: lambda: rate(1)}, repeats, announce)
@@ -74,8 +75,7 @@ def as_torchrun(rank: int, world: int, port: int) -> dict[str, str]:
     """What torchrun would set for one process of a single machine, of one thread."""
     places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world}
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GROUP_RANK": 0}
-    threads = {"OMP_NUM_THREADS": 1, "TORCHELASTIC_RUN_ID": "bench"}
-    return {name: str(value) for name, value in (places | meeting | threads).items()}
+    return {n: str(value) for n, value in (places | meeting | {"OMP_NUM_THREADS": 1}).items()}
 
 
 def free_port() -> int:

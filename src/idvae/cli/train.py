@@ -1,5 +1,6 @@
 """`idvae train`: start a run, or go on with one."""
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -44,25 +45,25 @@ def _resume(argv: Sequence[str]) -> int:
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps")
     parser.add_argument("--threads", type=int, help="CPU threads of torch; 0 takes them all")
     parser.add_argument(
-        "--change-processes",
-        action="store_true",
-        help="go on by another number of processes than before: each step then sees another "
-        "number of images (--batch-size for each process), and others",
+        "--patience", type=int, help="seconds after which a process that does not answer is lost"
     )
+    # What was once needed to go on by another number of processes.
+    parser.add_argument("--change-processes", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.resume is None:
         raise UserError(
             "say which METHOD to train, or which run to --resume; see idvae train --help"
         )
-    for flag, value in (("--steps", options.steps), ("--lr-steps", options.lr_steps)):
+    for name in ("steps", "lr_steps", "patience"):
+        value, flag = getattr(options, name), "--" + name.replace("_", "-")
         if value is not None and value < 1:
             raise UserError(f"{flag} {value} is out of range; it is at least 1")
 
     from idvae.training import start
 
-    names = ("steps", "lr_steps", "device", "threads")
+    names = ("steps", "lr_steps", "device", "threads", "patience")
     changes = {name: getattr(options, name) for name in names}
-    return _fit(start.resume(options.resume, changes, options.change_processes))
+    return _fit(start.resume(options.resume, changes))
 
 
 def _start(method: str, flags: list[str]) -> int:
@@ -92,12 +93,13 @@ def _start(method: str, flags: list[str]) -> int:
     out = options.out or Path("runs") / f"{method}-{Path(options.data).name}"
     first = os.environ.get("RANK", "0") == "0"  # the others would find what it made
     inputs = settings.config_files(flags)
-    if first:
+    begun = "TORCHELASTIC_RUN_ID" in os.environ and (out / "config.yaml").is_file()
+    if first and not begun:  # else the processes find out together whether torchrun started anew
         Run.check_new(out, options.overwrite, inputs)  # before any data are made
     prepared = start.open_data(options.data)
     recipes = [] if options.no_recipe else start.recipes_of(method, prepared)
     chosen = settings.from_flags(method, flags, recipes)
-    trainer = start.start(chosen, prepared, out, options.overwrite, inputs)
+    trainer = start.begin_or_go_on(chosen, prepared, out, options.overwrite, inputs)
     if recipes:
         print(f"options start from the recipe {' + '.join(recipes)} (--no-recipe leaves it out)")
     return _fit(trainer)
@@ -120,10 +122,13 @@ def _help(method: str) -> str:
 
 def _fit(trainer: Any) -> int:
     from idvae.training.display import watch
-    from idvae.training.distributed import slower_in_bf16
+    from idvae.training.distributed import leave_processes, slower_in_bf16
 
     if not trainer.is_first:  # one process of several speaks
-        trainer.fit()
+        try:
+            trainer.fit()
+        finally:
+            leave_processes()
         return 0
     run = trainer.run
     total = sum(p.numel() for p in trainer.method.parameters())
@@ -132,6 +137,8 @@ def _fit(trainer: Any) -> int:
         f"{trainer.processes.device}, steps {trainer.step:,} to {trainer.config.steps:,}, "
         f"{run.path}"
     )
+    for remark in trainer.remarks:
+        print(remark)
     if trainer.config.lr_final < 1 and trainer.config.fall < trainer.config.steps:
         print(
             f"learning rates fall until step {trainer.config.fall:,} and then stay at "
@@ -146,6 +153,7 @@ def _fit(trainer: Any) -> int:
         with watch(trainer) as on_log:
             done = trainer.fit(on_log)
     finally:
+        leave_processes()  # the others have ended by now
         finish(trainer)
     if not done:
         print(f"stopped at step {trainer.step:,}; go on with: idvae train --resume {run.path}")

@@ -25,8 +25,8 @@ FILE, PICTURE = "README.md", "samples.png"
 MOST_JUDGED = 1 << 24  # bytes of a conditions.json
 # Options that say where and how a run was made, and nothing of what it is.
 OF_THE_MACHINE = (
-    "device", "threads", "graphs", "log_every", "grid_every", "save_every", "keep", "tensorboard",
-    "pretrained",
+    "device", "threads", "patience", "graphs", "log_every", "grid_every", "save_every", "keep",
+    "tensorboard", "pretrained",
 )  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def _shape(model: Model) -> tuple[int, int, int]:
 
 def _facts(run: Run, model: Model, prepared: PreparedSet) -> str:
     config, made = run.config, model.run.config
-    batch, seed = config["options"]["batch_size"], config["options"].get("seed", 0)
+    batch, seed = run.batch(model.step), config["options"].get("seed", 0)
     seen, each = images(run, 0, model.step), config.get("step_macs")
     training = f"{model.step:,} steps, {seen:,} images in batches of {batch}, seed {seed}"
     if each is not None:
@@ -187,7 +187,8 @@ def _facts(run: Run, model: Model, prepared: PreparedSet) -> str:
 def _options(run: Run) -> str:
     """Those that are not idvae's defaults: with them alone it could be trained again."""
     method = run.config["method"]
-    chosen = settings.of_run(method, run.config["options"]).options()
+    batch = run.batch(run.processes_until()[-1][0])
+    chosen = settings.of_run(method, {**run.config["options"], "batch_size": batch}).options()
     usual = Settings(method, methods.get(method).Config(), NetworkConfig(), TrainConfig()).options()
     own = {k: v for k, v in chosen.items() if v != usual[k] and k not in OF_THE_MACHINE}
     return (

@@ -76,7 +76,7 @@ def _config(run: Run, model: Model, sha256: str, meta: dict[str, Any]) -> dict[s
         "method": config["method"],
         "released": {"step": model.step, "sha256": sha256},
         "data": kept,
-        "options": _options(model.settings),
+        "options": {**_options(model.settings), "batch_size": run.batch(model.step)},
     }
     return made | ({"condition": config["condition"]} if model.condition is not None else {})
 

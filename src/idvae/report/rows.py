@@ -15,9 +15,10 @@ from idvae.evaluate.scores import Scores, Value, check_comparable, file_name
 from idvae.training.run import Run
 
 # Options that do not change what a method learns, or that seeds of one row differ in.
-FREE = ("seed", "device", "threads", "log_every", "grid_every", "save_every", "keep", "tensorboard")
+FREE = ("seed", "device", "threads", "patience", "log_every", "grid_every", "save_every", "keep",
+        "tensorboard")  # fmt: skip
 # Options that are the budget and the networks: a fair comparison has them equal in all rows.
-BUDGET = ("steps", "batch_size", "processes", "preset", "width", "z_dim")
+BUDGET = ("steps", "batch_size", "batch_parts", "preset", "width", "z_dim")
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def rows_of(entries: Sequence[Entry], ignore: Sequence[str] = ()) -> list[Row]:
 def differing(rows: Sequence[Row], options: Iterable[str] = BUDGET) -> dict[str, dict[str, Any]]:
     """Those of the options that are not the same in all rows of runs: option → row → value."""
     runs = {
-        row.name: {**row.runs[0].config["options"], "processes": _processes(row.runs[0])}
+        row.name: {**row.runs[0].config["options"], **_batches(row.runs[0])}
         for row in rows
         if row.runs
     }
@@ -113,15 +114,30 @@ def _made(run: Run) -> dict[str, Any]:
     )
 
     options = completed(run.config["method"], run.config["options"])
-    options["processes"] = _processes(run)
+    options |= _batches(run)
+    del options["sync_norm"]  # it is in batch_parts, and nothing to a training by one process
     kept = {name: options[name] for name in sorted(options) if name not in FREE}
     return {**kept, "data": run.config["data"].get("checksum")}
 
 
-def _processes(run: Run) -> str:
-    """By how many processes a run was trained, each with a batch of its own."""
-    *earlier, (_, now) = run.processes_until()
-    return ", ".join([*(f"{n} until step {last}" for last, n in earlier), f"{now}"])
+def _batches(run: Run) -> dict[str, int | str]:
+    """Images of a step, and in how many parts they were normalised.
+
+    How many processes share a batch is nothing to what is learnt, apart from batch normalisation:
+    without --sync-norm each process normalises its own part. Networks of points have none.
+    """
+    until = run.processes_until()
+    sizes = [(last, run.batch(last)) for last, _ in until]
+    whole = run.config["options"].get("sync_norm") or run.config["data"].get("kind") == "points"
+    parts = [(last, 1 if whole else count) for last, count in until]
+    return {"batch_size": _by_step(sizes), "batch_parts": _by_step(parts)}
+
+
+def _by_step(counts: Sequence[tuple[float, int]]) -> int | str:
+    """Last steps and the count of all up to them, such as "2 until step 60, 4", or 4."""
+    told = [a for a, b in pairwise(counts) if a[1] != b[1]]
+    now = counts[-1][1]
+    return ", ".join([*(f"{n} until step {last}" for last, n in told), f"{now}"]) if told else now
 
 
 def _check_data(entries: Sequence[Entry], ignore: Sequence[str]) -> None:

@@ -70,8 +70,7 @@ def minutes(run: Run) -> float | None:
 def images(run: Run, first: int, last: int) -> int:
     """Images that all processes were trained on in the steps after `first` up to `last`."""
     edges = [first, *(step for step, _ in run.processes_until() if first < step < last), last]
-    by_all = sum((b - a) * run.processes(b) for a, b in pairwise(edges))
-    return by_all * run.config["options"]["batch_size"]
+    return sum((b - a) * run.batch(b) for a, b in pairwise(edges))
 
 
 def with_unit(count: float) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 import torch
@@ -15,6 +16,7 @@ from idvae.errors import UserError
 
 ASK_EVERY = 10  # steps after which processes with GPUs ask each other
 PRECISIONS = ("32", "bf16", "tf32", "64")
+PATIENCE = 300  # seconds
 
 
 def check_device(device: str) -> tuple[str, int | None]:
@@ -80,14 +82,28 @@ class Processes:
             return flag
         if self.device.type == "cuda" and step % ASK_EVERY:
             return False
-        return bool(all_reduce(torch.tensor(float(flag), device=self.device), "max") > 0)
+        return self.most(int(flag)) > 0
+
+    def most(self, count: int) -> int:
+        """The largest of the counts that all of them have."""
+        if self.world == 1:
+            return count
+        return int(all_reduce(torch.tensor(count, device=self.device), "max"))
 
 
-def join_processes(device: str, precision: str, threads: int) -> Processes:
+def join_processes(
+    device: str, precision: str, threads: int, patience: float = PATIENCE
+) -> Processes:
     """This process on the device asked for; one of several where torchrun started several.
 
+    Args:
+        device: as of `check_device`.
+        precision: of the networks.
+        threads: of torch on the processor; 0 takes them all.
+        patience: seconds after which another process that does not answer is lost.
+
     Raises:
-        UserError: a device that is not there.
+        UserError: a device that is not there, or the others do not come.
     """
     kind, _ = check_device(device)
     if threads:
@@ -104,8 +120,11 @@ def join_processes(device: str, precision: str, threads: int) -> Processes:
     if here.type == "cuda":
         torch.cuda.set_device(here)
     if not distributed.is_initialized():
-        distributed.init_process_group("nccl" if here.type == "cuda" else "gloo")
-        atexit.register(_leave)
+        with lost_process_told():
+            distributed.init_process_group(
+                "nccl" if here.type == "cuda" else "gloo", timeout=timedelta(seconds=patience)
+            )
+        atexit.register(leave_processes)
     return Processes(here, distributed.get_rank(), world)
 
 
@@ -181,8 +200,12 @@ def slower_in_bf16(device: torch.device, precision: str) -> bool:
     return able.get("architecture") == "x86_64" and not able.get("amx_bf16")
 
 
-def _leave() -> None:
-    """End the group before the interpreter does: gloo's threads abort a process that does not."""
+def leave_processes() -> None:
+    """End the group, if there is one: once its work is done, and while all else still stands.
+
+    The threads of gloo let go of what they were last given, and an interpreter that is ending
+    aborts the process when they do. `join_processes` has it done at the exit at the latest.
+    """
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
@@ -197,8 +220,8 @@ def all_reduce(tensor: Tensor, how: Literal["mean", "sum", "max"]) -> Tensor:
 @contextmanager
 def lost_process_told(
     work: str = "training",
-    then: str = "go on from the newest checkpoint with idvae train --resume DIR under the same "
-    "torchrun",
+    then: str = "go on from the newest checkpoint with idvae train --resume DIR, by as many "
+    "processes as are left or more",
 ) -> Iterator[None]:
     """Turn what a process sees when another one is gone into one line.
 
@@ -215,8 +238,8 @@ def lost_process_told(
         if not distributed.is_available() or not _is_lost(error):
             raise
         raise UserError(
-            f"another process of this {work} is gone, so this one ends too; see the output of "
-            f"that process, then {then}"
+            f"another process of this {work} is gone or does not answer, so this one ends too; see "
+            f"the output of that process, then {then}"
         ) from error
 
 

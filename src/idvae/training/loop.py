@@ -39,8 +39,11 @@ class Trainer:
 
     def __init__(self, run: Run, settings: Settings, data: PreparedSet) -> None:
         self.run, self.data, self.step = run, data, 0
+        self.remarks: list[str] = []  # what is to be known of how it goes on
         self.config = config = settings.train
-        self.processes = here = join_processes(config.device, config.precision, config.threads)
+        self.processes = here = join_processes(
+            config.device, config.precision, config.threads, config.patience
+        )
         self.dtype = float64 if config.precision == "64" else float32
         condition = Condition.of(data, config.condition)
         self.method = method = placed_method(

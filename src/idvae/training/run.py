@@ -146,6 +146,14 @@ class Run:
         """How many processes made a step together; 1 where an older version did not note it."""
         return next(count for last, count in self.processes_until() if step <= last)
 
+    def batch(self, step: int) -> int:
+        """Images of a step, of all processes together.
+
+        An older version gave each process a batch of its own.
+        """
+        size = self.config["options"]["batch_size"]
+        return size if self.config.get("batch_of_all") else size * self.processes(step)
+
     def processes_until(self) -> list[tuple[float, int]]:
         """Last steps and the processes that made all up to them; the last of them is infinite.
 

@@ -70,9 +70,10 @@ class Saving:
             self.run.rewind_metrics(self.newest)
         self.processes.barrier()
         frozen.load(self.method, self.run)
-        if not checkpoints.steps(self.folder):
+        newest = self.processes.most(self.newest)  # what the file system of one may not show yet
+        if not newest:
             return 0
-        saved = checkpoints.load(self.folder, self.method.name, like=self.method)
+        saved = checkpoints.load(self.folder, self.method.name, newest, like=self.method)
         where = self.folder / f"{saved.step:08d}"
         checkpoints.load_method(self.method, saved.model, where)
         checkpoints.load_optimizer_state(self.updates.optimizers, saved.optimizers, where)

@@ -34,7 +34,7 @@ from idvae.options import (
     types_of,
 )
 from idvae.seeds import MOST, checked_seed
-from idvae.training.distributed import PRECISIONS
+from idvae.training.distributed import PATIENCE, PRECISIONS
 
 
 @dataclass
@@ -71,6 +71,7 @@ class TrainConfig:
             joined by commas, or attributes for the main ones of the set.
         sync_norm: of several processes, normalise the batch of all of them together, not each
             its own part: then the weights do not depend on how many processes there are.
+        patience: seconds after which another process that does not answer is taken for lost.
         log_every: steps between lines of metrics.jsonl.
         grid_every: steps between grids of samples and reconstructions; 0 makes none.
         save_every: steps between checkpoints.
@@ -101,6 +102,7 @@ class TrainConfig:
     flip: bool = False
     condition: str | None = None
     sync_norm: bool = False
+    patience: Count = PATIENCE
     log_every: Count = 50
     grid_every: OrNone = 1000
     save_every: Count = 1000

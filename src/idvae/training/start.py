@@ -91,7 +91,7 @@ def start(
 
     condition = Condition.of(prepared, chosen.train.condition)
     shape = data_shape(prepared, condition)
-    chosen = replace(chosen, networks=resolved(chosen.networks, shape))
+    chosen = resolved_for(chosen, prepared)
     config = {
         "method": chosen.method,
         "data": {
@@ -119,7 +119,7 @@ def start(
         for name, network in trainer.method.named_children()
     }
     config["step_macs"] = step_macs(trainer.method)
-    config["processes"] = trainer.processes.world
+    config |= _notes_of(trainer)
     if trainer.is_first:
         trainer.run = Run.create(out, config, overwrite, (prepared.path, *inputs))
         frozen.store(trainer.method, trainer.run)
@@ -131,21 +131,52 @@ def start(
     return trainer
 
 
-def resume(path: Path, changes: Mapping[str, Any], change_processes: bool = False) -> Any:
-    """A trainer that goes on from a run's newest checkpoint.
+def resolved_for(chosen: Settings, prepared: PreparedSet) -> Settings:
+    """The same with all options of the networks filled in, for these data.
+
+    Raises:
+        UserError: a preset that does not fit them, or a size that is out of range.
+    """
+    from idvae.training.build import data_shape
+
+    shape = data_shape(prepared, Condition.of(prepared, chosen.train.condition))
+    return replace(chosen, networks=resolved(chosen.networks, shape))
+
+
+def begin_or_go_on(
+    chosen: Settings,
+    prepared: PreparedSet,
+    out: Path,
+    overwrite: bool,
+    inputs: tuple[Path, ...] = (),
+) -> Any:
+    """As `start`; but a trainer that goes on, where this command began that run under torchrun."""
+    from idvae.training.distributed import join_processes
+    from idvae.training.restarts import has_begun
+
+    config = chosen.train
+    here = join_processes(config.device, config.precision, config.threads, config.patience)
+    if has_begun(out, resolved_for(chosen, prepared), prepared, here):
+        return resume(out, {}, again=True)
+    return start(chosen, prepared, out, overwrite, inputs)
+
+
+def resume(path: Path, changes: Mapping[str, Any], again: bool = False) -> Any:
+    """A trainer that goes on from a run's newest checkpoint, by any number of processes.
 
     Args:
         path: the run folder.
         changes: options that may change between parts of a run: steps, lr_steps, device,
-            threads; None leaves one as it is.
-        change_processes: go on also by another number of processes than before: each step then
-            sees another number of images, and others.
+            threads, patience; None leaves one as it is.
+        again: whether a command begins anew that may have ended before it was told so: a run that
+            has reached its steps is then no mistake. Where torchrun starts anew it is so anyway.
 
     Raises:
-        UserError: no run there, its data are gone or were changed, its checkpoint is damaged, or
-            it was trained by another number of processes.
+        UserError: no run there, its data are gone or were changed, its checkpoint is damaged, its
+            batch cannot be shared by the processes, or it has reached its steps.
     """
     from idvae.training.loop import Trainer
+    from idvae.training.restarts import is_restart
 
     run = Run.open(path)
     if run.is_released:
@@ -154,36 +185,72 @@ def resume(path: Path, changes: Mapping[str, Any], change_processes: bool = Fals
             "the options in its README.md"
         )
     prepared = data_of(run)
-    method, options = run.config["method"], run.config["options"]
+    method, options = run.config["method"], _of_one_batch(run)
     planned = settings.from_mapping(method, options)
     asked = {name: value for name, value in changes.items() if value is not None}
     chosen = settings.from_mapping(method, {**options, **asked})
     chosen = replace(chosen, train=chosen.train.after(planned.train))
     trainer = Trainer(run, chosen, prepared)
-    if not change_processes:
-        _check_processes(run, trainer)
+    again = is_restart(trainer.processes) or again
     trainer.restore()
-    if trainer.step >= chosen.train.steps:
+    if trainer.step >= chosen.train.steps and not again:
         raise UserError(
             f"{path} has reached its {chosen.train.steps} steps; pass more with --steps to go on"
         )
-    run.config["options"] = chosen.options()
+    trainer.remarks = _remarks(run, trainer)
     run.change_processes(trainer.step, trainer.processes.world)
+    run.config |= {"options": chosen.options(), **_notes_of(trainer)}
     if trainer.is_first:
         run.write_config()
     return trainer
 
 
-def _check_processes(run: Run, trainer: Any) -> None:
-    before, now = run.processes(trainer.saving.newest), trainer.processes.world
-    if before != now:
-        batch = trainer.config.batch_size
-        raise UserError(
-            f"{run.path} was trained by {before} {'process' if before == 1 else 'processes'}, now "
-            f"there {'is' if now == 1 else 'are'} {now}: go on with torchrun --nproc-per-node "
-            f"{before}, or pass --change-processes, and each step sees {now} × {batch} images "
-            f"instead of {before} × {batch}, and others"
+def _notes_of(trainer: Any) -> dict[str, Any]:
+    """What config.yaml says of the processes at work."""
+    from idvae.training.restarts import torchrun_id
+
+    notes = {"processes": trainer.processes.world, "batch_of_all": True}
+    return notes | ({"torchrun": torchrun_id()} if torchrun_id() else {})
+
+
+def _remarks(run: Run, trainer: Any) -> list[str]:
+    """What is another training from here on: by other parts of a batch, or by other noise."""
+    from idvae.training.shared_batch import normalises
+
+    before, now = run.processes(trainer.step), trainer.processes.world
+    batch, told = trainer.config.batch_size, []
+    if before > 1 and not run.config.get("batch_of_all"):
+        told.append(
+            f"an older version gave each of {before} processes a batch of its own: from here on "
+            f"it is one of {batch} images, as many as before, and their noise is drawn otherwise"
         )
+    if before != now and not trainer.config.sync_norm and normalises(trainer.method):
+        told.append(
+            "without --sync-norm each process normalises its own part of a batch: from here on "
+            f"{batch // now} images, not {batch // before}"
+        )
+    return told
+
+
+def _of_one_batch(run: Run) -> dict[str, Any]:
+    """The options of a run with a batch of all processes together.
+
+    An older version gave each process a batch of its own.
+
+    Raises:
+        UserError: their number changed, so that no one batch is what the run was trained by.
+    """
+    options = run.config["options"]
+    if run.config.get("batch_of_all"):
+        return options
+    sizes = [run.batch(step) for step, _ in run.processes_until()]
+    if len(set(sizes)) > 1:
+        raise UserError(
+            f"{run.path} was trained by an older version and by a changing number of processes, "
+            f"its batches held {' and '.join(map(str, dict.fromkeys(sizes)))} images, and a run "
+            "now has one --batch-size; it can be used as it is, but not gone on with: train it anew"
+        )
+    return {**options, "batch_size": sizes[0]}
 
 
 def data_of(run: Run) -> PreparedSet:

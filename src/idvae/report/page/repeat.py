@@ -14,8 +14,8 @@ from idvae.report.rows import Entry, Row, seed_of
 
 FOLDER = "configurations"  # beside the page
 # What says where a run was made, and nothing of what it is; the seed is named in the command.
-LEFT_OUT = ("seed", "device", "threads", "log_every", "grid_every", "save_every", "keep",
-            "tensorboard")  # fmt: skip
+LEFT_OUT = ("seed", "device", "threads", "patience", "log_every", "grid_every", "save_every",
+            "keep", "tensorboard")  # fmt: skip
 
 
 def files(rows: Sequence[Row]) -> dict[str, tuple[Row, str]]:
@@ -26,7 +26,10 @@ def files(rows: Sequence[Row]) -> dict[str, tuple[Row, str]]:
         name, number = f"{stem}.yaml", 2
         while name in made:
             name, number = f"{stem}-{number}.yaml", number + 1
-        kept = {k: v for k, v in row.runs[0].config["options"].items() if k not in LEFT_OUT}
+        run = row.runs[0]
+        kept = {k: v for k, v in run.config["options"].items() if k not in LEFT_OUT}
+        if "batch_size" in kept:  # older versions had that of one process
+            kept["batch_size"] = run.batch(run.processes_until()[-1][0])
         made[name] = (row, strict_yaml.dump(kept))
     return made
 
