@@ -150,11 +150,20 @@ def test_what_is_missing_is_told_and_nothing_holds_without_it(tmp_path):
     found = judged(tmp_path, part, rows)
     assert found.verdict == "undecided"
     assert found.parts[0].missing == (
-        "squared_error of a and b on set-abc",
-        "3 seeds of c on set-abc",
-        "3 seeds of d on set-abc",
+        "squared_error of 3 seeds of a on set-abc",
+        "squared_error of 3 seeds of b on set-abc",
+        "fd of 3 seeds of c on set-abc",
+        "squared_error of 3 seeds of c on set-abc",
+        "fd of 3 seeds of d on set-abc",
+        "squared_error of 3 seeds of d on set-abc",
     )
-    assert "missing: squared_error of a and b" in page.evidence(found.parts[0])
+    assert "missing: squared_error of 3 seeds of a on" in page.evidence(found.parts[0])
+
+
+def test_a_run_that_is_not_scored_yet_is_left_out(tmp_path):
+    rows = {"a": [*by("x", LOW), {}], "b": by("x", HIGH)}
+    found = judged(tmp_path, BETTER, rows)
+    assert (found.verdict, found.seeds, found.parts[0].missing) == ("holds", (5, 5), ())
 
 
 def test_a_plan_without_runs_is_missing(tmp_path):

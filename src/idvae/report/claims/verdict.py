@@ -141,22 +141,18 @@ def _judged(part: Part, evidence: Evidence) -> Judged:
         return Judged(part, "undecided", (), None, (f"runs of {part.plan}",))
     comparisons: list[Comparison] = []
     for data in part.data or sets:
-        if data not in sets:
-            continue
-        for row, other in part.pairs:
+        for row, other in part.pairs if data in sets else ():
             rows = [_runs(evidence, part.plan, data, name) for name in (row, other) if name]
-            names = [name for name in (row, other) if name]
-            few = [
-                f"{n} on {data}" for n, runs in zip(names, rows, strict=True) if len(runs) < LEAST
-            ]
-            missing += [f"{LEAST} seeds of {name}" for name in few]
-            if few:
-                continue
             for by in part.by:
-                measures = _shared(by, rows)
-                if not measures:
-                    missing.append(f"{by} of {' and '.join(names)} on {data}")
-                comparisons += [_compared(part, data, m, row, other, rows) for m in measures]
+                found = [_measured(by, runs) for runs in rows]
+                shared = [m for m in found[0] if all(m in one for one in found)]
+                comparisons += [
+                    _compared(part, data, m, row, other, [one[m] for one in found]) for m in shared
+                ]
+                if not shared:
+                    names = [name for name in (row, other) if name]
+                    few = [n for n, one in zip(names, found, strict=True) if not one] or names
+                    missing += [f"{by} of {LEAST} seeds of {name} on {data}" for name in few]
     verdict, p = _verdict(part, comparisons)
     if missing and verdict == "holds" and part.kind != "disagree":
         verdict = "undecided"
@@ -171,20 +167,19 @@ def _runs(evidence: Evidence, plan: str, data: str, row: str) -> list[Seen]:
     return runs
 
 
-def _shared(by: str, rows: Sequence[Sequence[Seen]]) -> list[str]:
-    """The measures that are meant and that every run has, in the order of the first."""
-    every = [run for runs in rows for run in runs]
-    there = [m for m in every[0].values if all(m in run.values for run in every)]
-    return meant(by, there)
+def _measured(by: str, runs: Sequence[Seen]) -> dict[str, list[float]]:
+    """The measures that are meant → a value a run; those that too few runs have are not there."""
+    names = dict.fromkeys(name for run in runs for name in run.values)
+    found = {m: [r.values[m] for r in runs if m in r.values] for m in meant(by, list(names))}
+    return {name: values for name, values in found.items() if len(values) >= LEAST}
 
 
 def _compared(
-    part: Part, data: str, measure: str, row: str, other: str, rows: Sequence[Sequence[Seen]]
+    part: Part, data: str, measure: str, row: str, other: str, values: Sequence[Sequence[float]]
 ) -> Comparison:
-    values, *rest = (tuple(run.values[measure] for run in runs) for runs in rows)
     if part.kind == "at_least":
-        return against_bar(data, measure, row, values, part.bar)
-    return against_row(data, measure, (row, other), values, rest[0], part.margin)
+        return against_bar(data, measure, row, values[0], part.bar)
+    return against_row(data, measure, (row, other), *values, part.margin)
 
 
 def against_bar(
