@@ -7,8 +7,8 @@ import sys
 from idvae.bench.processes import as_torchrun, free_port
 
 
-def start_all(arguments, program=("-m", "idvae"), world=2):
-    """The processes of `python PROGRAM ARGUMENTS`, by rank."""
+def start_all(arguments, program=("-m", "idvae"), world=2, cwd=None):
+    """The processes of `python PROGRAM ARGUMENTS`, by rank, in a folder."""
     port = free_port()
     return [
         subprocess.Popen(
@@ -17,6 +17,7 @@ def start_all(arguments, program=("-m", "idvae"), world=2):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=cwd,
         )
         for rank in range(world)
     ]

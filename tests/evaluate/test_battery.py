@@ -3,9 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
-import torch.multiprocessing
 
-from evaluate.group import in_a_group
 from evaluate.toys import ToySet, images, pooled, toy
 from idvae.errors import UserError
 from idvae.evaluate import battery, cache, features, reference
@@ -154,19 +152,6 @@ def test_scores_do_not_depend_on_how_images_arrive(monkeypatch):
         assert shuffled.row["pooled"][metric].mean == pytest.approx(
             whole.row["pooled"][metric].mean, rel=1e-9
         )
-
-
-@pytest.mark.parametrize("keep", [1000, 100])
-def test_several_processes_find_what_one_finds(tmp_path, keep):
-    torch.multiprocessing.spawn(in_a_group, (2, str(tmp_path), keep), nprocs=2)
-    alone = collect(open_images(images(300, seed=9)), [pooled()], 300, keep=keep)
-    alone = alone["pooled"]
-    expected = frechet_distance(alone.statistics, pooled()(images(400, 1)).features)
-    for rank in range(2):
-        with np.load(tmp_path / f"{keep}-{rank}.npz") as found:
-            assert float(found["fd"]) == pytest.approx(expected, rel=1e-9)
-            np.testing.assert_array_equal(found["rows"], alone.rows)
-            np.testing.assert_array_equal(found["logits"], alone.logits)
 
 
 def test_more_images_than_rows_are_kept_leave_the_distance_as_it_is(monkeypatch):
