@@ -1,6 +1,9 @@
 """Two and three processes find what one finds; each image is decoded or drawn by one of them."""
 
 import json
+import os
+import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ import torch.multiprocessing
 
 from evaluate.group import BROKEN, ODD, alone, in_a_group, prepare
 from idvae.evaluate import together
+from torchrun import start_all
 
 pytestmark = [
     pytest.mark.slow,
@@ -118,6 +122,20 @@ def test_the_others_stop_soon_after_one_has_failed(several):
     for process in several:
         assert max(process["asked"]["read"]) < BROKEN + 16 * len(several) + 16
     assert len(several) == 3 or max(several[0]["asked"]["read"]) < ODD - 8
+
+
+def test_where_one_is_killed_the_other_ends_with_one_line(monkeypatch):
+    tests = Path(__file__).parents[1]
+    monkeypatch.setenv("PYTHONPATH", str(tests), prepend=os.pathsep)
+    processes = start_all([], program=[str(tests / "evaluate" / "killed.py")])
+    try:
+        told = [process.communicate(timeout=900)[1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [1, -signal.SIGKILL]
+    assert "another process of this evaluation is gone" in told[0]
+    assert "Traceback" not in told[0]
 
 
 def test_without_a_group_it_is_plain_work():
