@@ -6,6 +6,7 @@ import torch
 
 import idvae
 from idvae import data
+from idvae.errors import UserError
 from idvae.model import BLOCK
 
 OPTIONS = {"steps": 2, "batch_size": 8, "grid_every": 0, "threads": 1, "log_every": 1}
@@ -27,6 +28,14 @@ def test_the_first_draws_are_the_same_bytes_for_every_n(model, n):
     assert len(most) == 2 * BLOCK + 9
     np.testing.assert_array_equal(model.sample(n, seed=3), most[:n])
     assert sum(map(len, model.sample_batches(n, 3))) == n
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (5, 70), (BLOCK, 2 * BLOCK), (130, 137)])
+def test_draws_from_a_number_on_are_the_same_bytes(model, first, last):
+    most = model.sample(2 * BLOCK + 9, seed=3)
+    np.testing.assert_array_equal(model.samples(first, last, 3), most[first:last])
+    with pytest.raises(UserError, match="samples 3 to 3 are none"):
+        model.samples(3, 3)
 
 
 @pytest.mark.parametrize("n", [1, 3, BLOCK + 1])

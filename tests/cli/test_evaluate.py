@@ -102,9 +102,9 @@ def test_a_run_is_scored_and_probed_by_several_as_by_one(world, by_one, trained)
         if "row" in one:
             assert several["about"].pop("processes") == world
             assert one["about"] | {"processes": 1} == several["about"] | {"processes": 1}
-            assert "fd_infinity" in several["row"]["mine"]
+            assert "fd_infinity" in several["row"]["mine@16"]
             assert several["true_data"]["wavelet"]["fd"]["values"]
-            assert "perceptual/mine" in several["reconstruction"]["values"]
+            assert "perceptual/mine@16" in several["reconstruction"]["values"]
         assert numbers(several) == pytest.approx(numbers(one), rel=1e-9, abs=1e-12)
         assert several["facts"] == one["facts"]
 

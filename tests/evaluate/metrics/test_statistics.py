@@ -1,5 +1,9 @@
 """What moments and the Fréchet distance must do for every set of rows: properties, not cases."""
 
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -100,3 +104,28 @@ def test_rows_that_are_moved_are_as_far_as_they_were_moved(n, width, seed):
     size = np.square(a).sum() / n + np.square(shift).sum()
     expected = np.square(shift).sum()
     assert frechet_distance(a, a + shift) == pytest.approx(expected, abs=1e-9 * size)
+
+
+@pytest.mark.parametrize("counts", [(200, 100, 7), (1, 0, 299), (0, 0, 5), (300,)])
+def test_moments_of_processes_are_those_of_all_rows(counts):
+    """Each process merges at the same time, here threads; some have seen no row, or one."""
+    everything = rows(sum(counts), 6, 3) + 100
+    barrier, heard = threading.Barrier(len(counts)), {}
+
+    def merged(rank):
+        mine = Statistics.empty(6, 0)
+        mine.add(everything[sum(counts[:rank]) :][: counts[rank]])
+        mine.close(least=0)
+        asked = itertools.count()
+
+        def summed(array):
+            heard[number := next(asked), rank] = array
+            barrier.wait()
+            return sum(heard[number, other] for other in range(len(counts)))
+
+        return mine.merged(summed)
+
+    with ThreadPoolExecutor(len(counts)) as pool:
+        for found in pool.map(merged, range(len(counts))):
+            same_moments(found, Statistics.of(everything), 10)
+            assert found.rows is None

@@ -9,7 +9,7 @@ from evaluate.toys import images
 from idvae.data.folder import read_image
 from idvae.errors import UserError
 from idvae.evaluate.sources import stored as module
-from idvae.evaluate.sources.drawn import seed_of_set
+from idvae.evaluate.sources.drawn import Numbered, seed_of_set
 from idvae.evaluate.sources.images import open_images
 from idvae.evaluate.sources.source import as_bytes
 
@@ -267,3 +267,34 @@ def test_large_images_of_an_array_are_read_a_few_at_a_time(tmp_path, monkeypatch
     chunks = list(open_images(tmp_path / "a.npy").draw(20, 0, 0))
     assert {len(chunk) for chunk in chunks} == {1}
     np.testing.assert_array_equal(np.concatenate(chunks), images(20))
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 7])
+@pytest.mark.parametrize("kind", ["folder", "array", "numbered", "sampler", "stream"])
+def test_processes_share_a_sample_set(folder, monkeypatch, kind, world):
+    """Each image is in one share, in its place; the sample set is the same for all of them."""
+    monkeypatch.setattr("idvae.evaluate.sources.source.CHUNK", 16)
+    pixels = images(70)
+    source = {
+        "folder": lambda: open_images(folder),
+        "array": lambda: open_images(pixels),
+        "numbered": lambda: Numbered(lambda first, last, seed: pixels[first:last] + seed % 2),
+        "sampler": lambda: open_images(lambda n, seed: iter([pixels[:n]])),
+        "stream": lambda: open_images([pixels[:5], pixels[5:]]),
+    }[kind]()
+    n = 45  # two blocks and 13 images
+    whole = everything(source, n, 0, 4)
+    found = {}
+    for rank in range(world):
+        for first, chunk in source.share(n, 0, 4, rank, world):
+            assert first // 16 % world == rank
+            for place, image in enumerate(chunk, first):
+                assert found.setdefault(place, image) is image
+    assert sorted(found) == list(range(n))
+    for place, image in enumerate(whole):
+        np.testing.assert_array_equal(found[place], image)
+
+
+def test_numbers_that_give_too_few_images_are_told():
+    with pytest.raises(UserError, match="samples was asked for 20 images and gave 19"):
+        everything(Numbered(lambda first, last, seed: images(last - first - 1)), 20)

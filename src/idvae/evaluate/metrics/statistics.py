@@ -125,7 +125,7 @@ class Statistics:
         self._pending = None
         if self.n < least:
             raise UserError(f"a covariance needs at least two images; there are {self.n}")
-        self.rows = np.concatenate(self._parts) if self.n <= self.keep else None
+        self.rows = np.concatenate(self._parts) if 0 < self.n <= self.keep else None
         self._parts = []
 
     def _fold(self, chunk: np.ndarray) -> None:
