@@ -68,7 +68,7 @@ def done_by(world, arguments, place, status=0):
     """Standard error of each process of a command in `place`."""
     processes = start_all(arguments, world=world, cwd=place)
     try:
-        told = [process.communicate(timeout=900)[1] for process in processes]
+        told = [process.communicate(timeout=300)[1] for process in processes]
     finally:
         for process in processes:
             process.kill()

@@ -127,7 +127,7 @@ def test_where_one_is_killed_the_other_ends_with_one_line(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tests), prepend=os.pathsep)
     processes = start_all([], program=[str(tests / "evaluate" / "killed.py")])
     try:
-        told = [process.communicate(timeout=900)[1] for process in processes]
+        told = [process.communicate(timeout=300)[1] for process in processes]
     finally:
         for process in processes:
             process.kill()
