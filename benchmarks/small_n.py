@@ -180,82 +180,106 @@ def pair_order(values):
 
 
 def judge(by_kind):
-    """τ to the true order, how often neighbours are in order, gap in deviations: means over kinds.
+    """τ to the true order, and how often neighbours are in order: means over kinds.
 
     τ of one ranking by one sample set a model has the mean that all pairs of sample sets give.
     """
-    tau, right, gaps = [], [], []
+    tau, right = [], []
     for values in by_kind.values():
         order = pair_order(values)
-        levels = sorted(values)
-        near = list(pairwise(levels))
         tau.append(np.mean([2 * share - 1 for share in order.values()]))
-        right.append(np.mean([order[pair] for pair in near]))
-        if min(len(v) for v in values.values()) > 1:
-            spread = np.sqrt(np.mean([np.var(v, ddof=1) for v in values.values()]))
-            gaps.append(
-                np.mean([np.mean(values[b]) - np.mean(values[a]) for a, b in near]) / spread
-            )
-    return np.mean(tau), np.mean(right), np.mean(gaps) if gaps else np.nan
+        right.append(np.mean([order[pair] for pair in pairwise(sorted(values))]))
+    return np.array([np.mean(tau), np.mean(right)])
 
 
-def summary(rows, metric, n, rng):
-    """What the table says of a metric at n."""
-    by_kind, truth = {}, {}
-    for r in rows:
-        if r["n"] == n:
-            by_kind.setdefault(r["kind"], {}).setdefault(r["level"], []).append(r[metric])
-        if r["n"] == max(DRAWS):
-            truth.setdefault((r["kind"], r["level"]), []).append(r[metric])
-    tau, right, gap = judge(by_kind)
+def gap(by_kind):
+    """How far neighbours are apart, in deviations of a model's sample sets: mean over kinds."""
+    found = []
+    for values in by_kind.values():
+        if min(len(v) for v in values.values()) < 2:
+            return np.nan
+        spread = np.sqrt(np.mean([np.var(v, ddof=1) for v in values.values()]))
+        steps = [np.mean(values[b]) - np.mean(values[a]) for a, b in pairwise(sorted(values))]
+        found.append(np.mean(steps) / spread)
+    return np.mean(found)
+
+
+def own_order(by_kind, largest):
+    """τ of models of all kinds to the order that the metric itself gives at the largest N."""
+    values = {(k, a): v for k, levels in by_kind.items() for a, v in levels.items()}
+    means = {(k, a): np.mean(v) for k, levels in largest.items() for a, v in levels.items()}
+    if set(values) - set(means):
+        return np.nan
+    ranked = {means[model]: v for model, v in values.items()}
+    return np.mean([2 * share - 1 for share in pair_order(ranked).values()])
+
+
+def summary(by_kind, largest):
+    """What the table says of a metric at an N, from values by kind and level.
+
+    The same sample sets are drawn again, with replacement, for every metric: so errors of
+    differences are those of differences.
+    """
+    rng = np.random.default_rng(0)
     again = [
         judge(
             {
-                kind: {level: rng.choice(v, len(v)) for level, v in values.items()}
-                for kind, values in by_kind.items()
+                kind: {a: [v[i] for i in rng.integers(len(v), size=len(v))] for a, v in one.items()}
+                for kind, one in by_kind.items()
             }
-        )[:2]
-        for _ in range(200)
+        )
+        for _ in range(400)
     ]
-    several = all(len(v) > 1 for values in by_kind.values() for v in values.values())
-    cells = [v for values in by_kind.values() for v in values.values()]
-    bias = [
-        np.mean(v) / np.mean(truth[kind, level]) - 1
-        for kind, values in by_kind.items()
-        for level, v in values.items()
-        if (kind, level) in truth
-    ]
+    cells = {(k, a): v for k, levels in by_kind.items() for a, v in levels.items()}
+    draws = min(len(v) for v in cells.values())
+    variation = bias = np.nan
+    if draws > 1:
+        variation = np.mean([np.std(v, ddof=1) / abs(np.mean(v)) for v in cells.values()])
+    if all(levels.keys() == largest.get(kind, {}).keys() for kind, levels in by_kind.items()):
+        bias = np.mean([np.mean(v) / np.mean(largest[k][a]) - 1 for (k, a), v in cells.items()])
     return {
-        "draws": min(len(v) for v in cells),
-        "tau": tau,
-        "tau_error": np.std(again, axis=0)[0] if several else np.nan,
-        "right": right,
-        "right_error": np.std(again, axis=0)[1] if several else np.nan,
-        "gap": gap,
-        "variation": np.mean([np.std(v, ddof=1) / abs(np.mean(v)) for v in cells])
-        if several
-        else np.nan,
-        "bias": np.mean(bias) if bias else np.nan,
+        "draws": draws,
+        "judged": judge(by_kind),
+        "again": np.array(again) if draws > 1 else np.full((1, 2), np.nan),
+        "gap": gap(by_kind),
+        "own": own_order(by_kind, largest),
+        "variation": variation,
+        "bias": bias,
     }
 
 
+def gathered(rows, metric, n):
+    """The values of a metric at n by kind and level."""
+    found = {}
+    for r in rows:
+        if r["n"] == n:
+            found.setdefault(r["kind"], {}).setdefault(r["level"], []).append(r[metric])
+    return found
+
+
 def table(rows):
-    """Markdown, and what it says by (metric, n)."""
+    """Print Markdown; returns what it says by (metric, n)."""
     sizes = sorted({r["n"] for r in rows})
-    rng = np.random.default_rng(0)
-    told = {(m, n): summary(rows, m, n, rng) for n in sizes for m in METRICS}
+    told = {}
     print(
-        "| N (sample sets) | | τ | neighbours right, % | gap/deviation | variation, % | bias, % |"
+        "| N (sample sets) | | τ | τ less FD's | neighbours right, % | gap/deviation "
+        "| τ to itself at the largest N | variation, % | bias, % |"
     )
-    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: |")
+    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for n in sizes:
         for metric, title in METRICS.items():
-            s = told[metric, n]
+            largest = gathered(rows, metric, max(sizes))
+            told[metric, n] = s = summary(gathered(rows, metric, n), largest)
+            (tau, right), (tau_error, right_error) = s["judged"], s["again"].std(0)
+            beyond = tau - told["fd", n]["judged"][0]
+            beyond_error = (s["again"] - told["fd", n]["again"]).std(0)[0]
             relative = metric != "fld"  # FLD has no zero of its own
             cells = [
-                f"{s['tau']:.2f}" + error(s["tau_error"], 2),
-                f"{100 * s['right']:.0f}" + error(100 * s["right_error"], 0),
+                number(tau, 2) + error(tau_error, 2),
+                "" if metric == "fd" else f"{beyond:+.2f}" + error(beyond_error, 2),
+                number(100 * right, 0) + error(100 * right_error, 0),
                 number(s["gap"], 2),
+                number(s["own"], 2) if n < max(sizes) else "",
                 number(100 * s["variation"], 1) if relative else "–",
                 number(100 * s["bias"], 0) if relative else "–",
             ]
@@ -279,7 +303,7 @@ def draw(told, path):
         for (metric, title), colour in zip(METRICS.items(), theme.SERIES, strict=False):
             found = [told[metric, n] for n in sizes]
             style = {"color": colour, "marker": "o", "markersize": 4, "label": title}
-            axes[0].plot(sizes, [100 * s["right"] for s in found], **style)
+            axes[0].plot(sizes, [100 * s["judged"][1] for s in found], **style)
             if metric != "fld":
                 axes[1].plot(sizes, [100 * s["bias"] for s in found], **style)
         for axis, title in zip(axes, ("neighbours in order, %", "bias, %"), strict=True):

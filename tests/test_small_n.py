@@ -30,15 +30,23 @@ def test_tau_is_the_mean_of_all_rankings_by_one_sample_set_a_model():
 
 def test_neighbours_are_those_next_to_each_other():
     inner = {0.1: [5.0, 6.0], 0.2: [5.5, 7.0], 0.3: [0.0, 1.0]}
-    tau, right, gap = small_n.judge({"one": inner})
+    tau, right = small_n.judge({"one": inner})
     assert right == pytest.approx((3 / 4 + 0) / 2)
     assert tau == pytest.approx((0.5 - 1 - 1) / 3)
     spread = np.sqrt((0.5 + 1.125 + 0.5) / 3)
-    assert gap == pytest.approx((0.75 - 5.75) / 2 / spread)
+    assert small_n.gap({"one": inner}) == pytest.approx((0.75 - 5.75) / 2 / spread)
 
 
 def test_a_level_that_one_sample_set_tells_has_no_deviation():
-    assert np.isnan(small_n.judge({"one": {0.1: [1.0], 0.2: [2.0]}})[2])
+    assert np.isnan(small_n.gap({"one": {0.1: [1.0], 0.2: [2.0]}}))
+
+
+def test_models_of_all_kinds_are_held_against_the_order_at_the_largest_n():
+    largest = {"one": {0.1: [1.0], 0.2: [3.0]}, "other": {0.1: [2.0]}}
+    alike = {"one": {0.1: [5.0], 0.2: [9.0]}, "other": {0.1: [7.0]}}
+    assert small_n.own_order(alike, largest) == 1
+    alike["other"][0.1] = [4.0, 7.0]  # in half of the sample sets it is before the first
+    assert small_n.own_order(alike, largest) == pytest.approx((1 + 1 + 0) / 3)
 
 
 @pytest.mark.parametrize("n", [30, 90])
