@@ -18,12 +18,12 @@ import numpy as np
 import torch
 
 from corruptions import noise, swirl
+from feature_likelihood import likelihood_divergence
 from idvae import data
 from idvae.evaluate.cache import key
 from idvae.evaluate.experts import open_experts
 from idvae.evaluate.metrics.frechet import frechet_distance, frechet_infinity
 from idvae.evaluate.metrics.kernel import kernel_distance
-from idvae.evaluate.metrics.likelihood import likelihood_divergence
 from idvae.evaluate.metrics.sliced import Shadows, monge_distance
 from idvae.evaluate.metrics.statistics import Statistics
 from idvae.io.files import atomic_file
