@@ -2,6 +2,7 @@
 
 Run: python benchmarks/small_n.py [--n 500,1000,2000,5000,10000] [--out FIGURE.png]
      [--kinds noise,swirls,rarer] [--cache FOLDER]
+Prints a table for docs/evaluation.md.
 
 A model is real images of fashion-mnist that something was done to: the more, the worse. Four
 strengths a kind are so near to each other that 500 images hardly tell them apart. Nothing is
@@ -287,7 +288,7 @@ def table(rows):
             relative = metric != "fld"  # FLD has no zero of its own
             cells = [
                 number(tau, 2) + error(tau_error, 2),
-                "" if metric == "fd" else f"{beyond:+.2f}" + error(beyond_error, 2),
+                "" if metric == "fd" else number(beyond, 2) + error(beyond_error, 2),
                 number(100 * right, 0) + error(100 * right_error, 0),
                 number(s["gap"], 2),
                 number(s["own"], 2) if n < max(sizes) else "",
