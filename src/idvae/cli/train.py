@@ -100,7 +100,7 @@ def _start(method: str, flags: list[str]) -> int:
     recipes = [] if options.no_recipe else start.recipes_of(method, prepared)
     chosen = settings.from_flags(method, flags, recipes)
     trainer = start.begin_or_go_on(chosen, prepared, out, options.overwrite, inputs)
-    if recipes:
+    if recipes and trainer.is_first:
         print(f"options start from the recipe {' + '.join(recipes)} (--no-recipe leaves it out)")
     return _fit(trainer)
 

@@ -16,6 +16,7 @@ from idvae.data.prepared import PreparedSet
 from idvae.errors import UserError
 from idvae.networks import resolved
 from idvae.training import settings
+from idvae.training.distributed import lost_process_told
 from idvae.training.run import Run
 from idvae.training.settings import Settings
 
@@ -68,6 +69,7 @@ def recipes_of(method: str, prepared: PreparedSet) -> list[str]:
     return settings.recipes_for(method, prepared.meta["source"], prepared.kind, prepared.size)
 
 
+@lost_process_told()
 def start(
     chosen: Settings,
     prepared: PreparedSet,
@@ -143,6 +145,7 @@ def resolved_for(chosen: Settings, prepared: PreparedSet) -> Settings:
     return replace(chosen, networks=resolved(chosen.networks, shape))
 
 
+@lost_process_told()
 def begin_or_go_on(
     chosen: Settings,
     prepared: PreparedSet,
@@ -161,6 +164,7 @@ def begin_or_go_on(
     return start(chosen, prepared, out, overwrite, inputs)
 
 
+@lost_process_told()
 def resume(path: Path, changes: Mapping[str, Any], again: bool = False) -> Any:
     """A trainer that goes on from a run's newest checkpoint, by any number of processes.
 
