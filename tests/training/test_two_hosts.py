@@ -19,7 +19,7 @@ OPTIONS = {
     "threads": 1, "precision": "64", "sync_norm": True, "keep": 1000,
 }  # fmt: skip
 PATIENCE = 60  # seconds: a busy machine may need long to start both
-WITHIN = 400  # seconds until anything that is waited for has happened
+WITHIN = 900  # seconds until anything that is waited for has happened, on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def wait_for(happened, torchruns, what):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3000)
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch has no distributed here")
 def test_a_host_that_is_cut_off_ends_the_training_and_both_go_on(hosts, data_root, tmp_path):
     made = data.prepare("digits", n=100, set_name="digits-hosts")

@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 
 import torch
 from torch import Tensor, distributed
 
 from idvae.errors import UserError
+from idvae.training.meeting import join_group
 
 ASK_EVERY = 10  # steps after which processes with GPUs ask each other
 PRECISIONS = ("32", "bf16", "tf32", "64")
@@ -121,9 +121,7 @@ def join_processes(
         torch.cuda.set_device(here)
     if not distributed.is_initialized():
         with lost_process_told():
-            distributed.init_process_group(
-                "nccl" if here.type == "cuda" else "gloo", timeout=timedelta(seconds=patience)
-            )
+            join_group("nccl" if here.type == "cuda" else "gloo", patience)
         atexit.register(leave_processes)
     return Processes(here, distributed.get_rank(), world)
 
