@@ -5,6 +5,8 @@ addresses of those that are gone, and wait for them. The processes of one start 
 it, under which nothing can be old.
 """
 
+from __future__ import annotations
+
 import os
 import secrets
 import time

@@ -1,4 +1,4 @@
-"""A batch of which several processes have a part each, as equal methods see it."""
+"""A batch of which several processes have a part each, as methods see it."""
 
 import torch
 from torch import Tensor, distributed
