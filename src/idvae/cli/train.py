@@ -47,6 +47,9 @@ def _resume(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--patience", type=int, help="seconds after which a process that does not answer is lost"
     )
+    parser.add_argument(
+        "--workers", type=int, help="threads that make batches ahead of the training"
+    )
     # What was once needed to go on by another number of processes.
     parser.add_argument("--change-processes", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
@@ -61,7 +64,7 @@ def _resume(argv: Sequence[str]) -> int:
 
     from idvae.training import start
 
-    names = ("steps", "lr_steps", "device", "threads", "patience")
+    names = ("steps", "lr_steps", "device", "threads", "workers", "patience")
     changes = {name: getattr(options, name) for name in names}
     return _fit(start.resume(options.resume, changes))
 

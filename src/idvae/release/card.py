@@ -25,7 +25,8 @@ FILE, PICTURE = "README.md", "samples.png"
 MOST_JUDGED = 1 << 24  # bytes of a conditions.json
 # Options that say where and how a run was made, and nothing of what it is.
 OF_THE_MACHINE = (
-    "device", "threads", "patience", "graphs", "log_every", "grid_every", "save_every", "keep",
+    "device", "threads", "workers", "patience", "graphs", "log_every", "grid_every", "save_every",
+    "keep",
     "tensorboard", "pretrained",
 )  # fmt: skip
 

@@ -15,8 +15,10 @@ from idvae.evaluate.scores import Scores, Value, check_comparable, file_name
 from idvae.training.run import Run
 
 # Options that do not change what a method learns, or that seeds of one row differ in.
-FREE = ("seed", "device", "threads", "patience", "log_every", "grid_every", "save_every", "keep",
-        "tensorboard")  # fmt: skip
+FREE = (
+    "seed", "device", "threads", "workers", "patience", "log_every", "grid_every", "save_every",
+    "keep", "tensorboard",
+)  # fmt: skip
 # Options that are the budget and the networks: a fair comparison has them equal in all rows.
 BUDGET = ("steps", "batch_size", "batch_parts", "preset", "width", "z_dim")
 

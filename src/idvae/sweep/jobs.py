@@ -24,6 +24,11 @@ from idvae.training.flops import planned_macs
 from idvae.training.run import Run
 from idvae.training.settings import Settings
 
+# Options that a run of a plan may have been made with otherwise.
+MAY_CHANGE = (
+    "steps", "device", "threads", "workers", "log_every", "grid_every", "save_every", "keep",
+)  # fmt: skip
+
 
 @dataclass
 class Job:
@@ -203,7 +208,7 @@ def _check_same(job: Job, checksum: str) -> None:
     run = Run.open(job.path)
     asked = job.settings.options()
     there = settings.completed(job.method, run.config["options"])
-    for name in ("steps", "device", "threads", "log_every", "grid_every", "save_every", "keep"):
+    for name in MAY_CHANGE:
         asked.pop(name)
     if asked["lr_steps"] is None:
         asked.pop("lr_steps")  # a run that went on with more steps notes how it was planned

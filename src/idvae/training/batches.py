@@ -4,9 +4,9 @@ That makes a resumed run repeat an uninterrupted one, by however many processes,
 save.
 """
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TypeVar
 
@@ -61,38 +61,28 @@ def _permutation(n: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng(seed_for(seed, ORDER, epoch)).permutation(n)
 
 
-def prefetched(make: Callable[[int], T], first: int, last: int, depth: int = 2) -> Iterator[T]:
-    """Yield make(first) … make(last − 1), each made on a thread while the one before is used.
+def prefetched(
+    make: Callable[[int], T], first: int, last: int, workers: int = 1, depth: int | None = None
+) -> Iterator[T]:
+    """Yield make(first) … make(last − 1) in that order, made on threads ahead of their use.
 
-    An exception in `make` is raised here. Closing the iterator stops the thread.
+    An exception in `make` is raised here, in its turn. Closing the iterator ends the threads.
+
+    Args:
+        make: called on several threads at a time where there are several workers.
+        first, last: the first step, and the one after the last.
+        workers: threads; what is made does not depend on how many.
+        depth: most items that are ready or being made, beside the one in use; without it one more
+            than there are workers.
     """
-    ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
-    stop = threading.Event()
-
-    def put(item: tuple[T | None, BaseException | None]) -> None:
-        while not stop.is_set():
-            try:
-                return ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        for step in range(first, last):
-            if stop.is_set():
-                return
-            try:
-                put((make(step), None))
-            except BaseException as error:
-                return put((None, error))
-
-    thread = threading.Thread(target=work, daemon=True, name="batches")
-    thread.start()
+    depth = workers + 1 if depth is None else depth
+    pool = ThreadPoolExecutor(workers, "batches")
     try:
-        for _ in range(first, last):
-            item, error = ready.get()
-            if error is not None:
-                raise error
+        ahead = deque(pool.submit(make, step) for step in range(first, min(first + depth, last)))
+        for step in range(first, last):
+            item = ahead.popleft().result()
+            if step + depth < last:
+                ahead.append(pool.submit(make, step + depth))
             yield item
     finally:
-        stop.set()
-        thread.join()
+        pool.shutdown(cancel_futures=True)

@@ -20,7 +20,7 @@ IMAGES, CONDITIONS = "images", "conditions"
 
 @dataclass
 class Inputs:
-    """Makes them, as a pure function of the step: on a thread, ahead of the training.
+    """Makes them, as a pure function of the step: on threads, ahead of the training.
 
     What the rows of a batch are depends on the step alone, not on how many processes there are:
     each draws all that is random of the whole batch, and keeps its own rows.

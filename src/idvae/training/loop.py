@@ -78,7 +78,7 @@ class Trainer:
         config = self.config
         self.method.train()
         self.log.begin(self.step)
-        feed = batches.prefetched(self.inputs, self.step, config.steps)
+        feed = batches.prefetched(self.inputs, self.step, config.steps, config.workers)
         with stop_signals() as stopped, lost_process_told(), closing(feed):
             for inputs in feed:
                 self._train_step(inputs)

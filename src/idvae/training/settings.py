@@ -51,6 +51,8 @@ class TrainConfig:
             with shorter factors in the products of a GPU) or 64.
         graphs: on one CUDA GPU, record the step once and replay it (CUDA graphs).
         threads: CPU threads of torch; 0 takes them all.
+        workers: threads that make batches ahead of the training; more of them help where a disk or
+            a network takes long to answer. The batches are the same whatever their number.
         optimizer: any of torch's that steps on dense gradients: adam, adamw, rmsprop, sgd, ...
         optimizer_of: optimizer of single groups, such as --optimizer-of.dis rmsprop.
         optimizer_options: options of the optimizers' own, such as weight_decay or momentum.
@@ -86,6 +88,7 @@ class TrainConfig:
     precision: str = "32"
     graphs: bool = False
     threads: OrNone = 0
+    workers: Count = 2
     optimizer: str = "adam"
     optimizer_of: dict[str, str] = field(default_factory=dict)
     optimizer_options: dict[str, Annotated[float, Within()]] = field(default_factory=dict)

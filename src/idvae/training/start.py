@@ -171,7 +171,7 @@ def resume(path: Path, changes: Mapping[str, Any], again: bool = False) -> Any:
     Args:
         path: the run folder.
         changes: options that may change between parts of a run: steps, lr_steps, device,
-            threads, patience; None leaves one as it is.
+            threads, workers, patience; None leaves one as it is.
         again: whether a command begins anew that may have ended before it was told so: a run that
             has reached its steps is then no mistake. Where torchrun starts anew it is so anyway.
 

@@ -14,8 +14,8 @@ from idvae.report.rows import Entry, Row, seed_of
 
 FOLDER = "configurations"  # beside the page
 # What says where a run was made, and nothing of what it is; the seed is named in the command.
-LEFT_OUT = ("seed", "device", "threads", "patience", "log_every", "grid_every", "save_every",
-            "keep", "tensorboard")  # fmt: skip
+LEFT_OUT = ("seed", "device", "threads", "workers", "patience", "log_every", "grid_every",
+            "save_every", "keep", "tensorboard")  # fmt: skip
 
 
 def files(rows: Sequence[Row]) -> dict[str, tuple[Row, str]]:
