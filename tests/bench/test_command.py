@@ -10,7 +10,9 @@ from idvae.bench.training import LAYERS, MACHINE
 from idvae.cli import main
 
 TINY = ["--size", "16", "--width", "4", "--batch", "8", "--threads", "1", "--repeats", "1"]
-NO_PYTHAE = importlib.util.find_spec("pythae") is None
+NO_PYTHAE, NO_WEBDATASET, NO_DIFFUSERS = (
+    importlib.util.find_spec(name) is None for name in ("pythae", "webdataset", "diffusers")
+)
 
 
 def run(capsys, *arguments):
@@ -55,12 +57,17 @@ def test_without_pythae_it_says_what_to_install(capsys):
     assert "idvae[bench]" in error
 
 
+@pytest.mark.filterwarnings("ignore")  # webdataset's own
 @pytest.mark.parametrize("flag", ["-n", "--n"])
 def test_data(flag, capsys):
-    status, printed, _ = run(capsys, "data", *TINY, flag, "64")
+    status, printed, _ = run(capsys, "data", *TINY, flag, "64", "--workers", "2")
     assert status == 0
-    assert "times torch's DataLoader" in printed
+    assert "gathered by 1 thread" in printed
+    for rival in ("torch's DataLoader, 2 processes", "torch's DataLoader, in this process"):
+        assert f"times {rival}" in printed
     assert "times training" in printed
+    assert ("webdataset is left out: " in printed) == NO_WEBDATASET
+    assert ("times webdataset, 2 processes" in printed) != NO_WEBDATASET
 
 
 @pytest.mark.parametrize(
@@ -72,6 +79,8 @@ def test_data(flag, capsys):
         (["train", "--size", "9"], "--size"),
         (["train", "--preset", "big"], "big"),
         (["data", "-n", "0"], "-n 0 is out of range"),
+        (["data", "-n", "255", "--workers", "2"], "256 images"),
+        (["data", "--workers", "0"], "--workers 0 is out of range"),
     ],
 )
 def test_mistakes_are_told_in_one_line(capsys, arguments, said):

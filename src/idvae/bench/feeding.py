@@ -1,82 +1,116 @@
-"""`idvae bench data`: how fast batches are gathered, beside torch's loader and beside the step."""
+"""`idvae bench data`: images a second that a machine feeds, beside other loaders and the step."""
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from idvae.bench import contestants
+from idvae.bench import contestants, loaders
 from idvae.bench.images import make_set
+from idvae.bench.optional import is_there
 from idvae.bench.rounds import Figure, figure, rounds
-from idvae.data.pixels import to_float
 from idvae.data.prepared import PreparedSet
-from idvae.training import batches
+from idvae.errors import UserError
+from idvae.training.distributed import torch_device
 
-GATHERED, LOADED = "batches gathered", "torch's DataLoader"
+TRAINING = "training"
 STEPS = 4  # training steps a round: they only say how much feeding is needed
 
-
-class Mapped(Dataset):
-    """The same file for torch's loader: one row at a time from a memory map."""
-
-    def __init__(self, file: Path) -> None:
-        self.rows = np.load(file, mmap_mode="r")
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> Tensor:
-        return torch.from_numpy(np.array(self.rows[index]))
+Epoch = Callable[[], Iterator[Tensor]]
 
 
 def measure(
     n: int, side: int, options: dict[str, Any], repeats: int, announce: Callable[[str], None]
 ) -> list[Figure]:
-    """Images a second of shuffled batches of bytes, as floats in [−1, 1], from a set on disk."""
+    """Images a second of shuffled batches of bytes that reach the device, from files on disk.
+
+    Args:
+        n: images in the set.
+        side: of the images, which have three channels.
+        options: of `idvae train`; `workers` are also the processes of the rivals.
+        repeats: rounds.
+        announce: is told of each round, and of rivals that are left out.
+
+    Raises:
+        UserError: an option out of range, or too few images for the batches.
+    """
+    chosen = contestants.settings_of("idvae", 1, options).train
+    batch, workers = chosen.batch_size, chosen.workers
+    if n < 2 * batch * workers:
+        raise UserError(
+            f"-n {n} is too few; two batches of {batch} for each of {workers} workers are "
+            f"{2 * batch * workers:,} images"
+        )
+    device = torch_device(chosen.device)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         images = make_set(folder / "images", n, side)
-        batch = contestants.settings_of("idvae", 1, options).train.batch_size
-        step = contestants.library("idvae", images, folder, STEPS, options)
+        ours, rivals = epochs(images, folder, batch, workers, device.type == "cuda", announce)
         running = {
-            GATHERED: lambda: gathered(images, batch),
-            LOADED: lambda: loaded(images, batch),
-            "training": step,
+            name: lambda epoch=epoch: images_per_second(epoch(), device)
+            for name, epoch in (ours | rivals).items()
         }
+        running[TRAINING] = contestants.library("idvae", images, folder, STEPS, options)
         found = rounds(running, repeats, announce)
-    found[f"{GATHERED} "] = found[GATHERED]  # a second row of the same, against training
+    first, *others = ours
     return [
-        figure(found, GATHERED, "images/s", LOADED),
-        figure(found, LOADED, "images/s"),
-        figure(found, f"{GATHERED} ", "images/s", "training"),
-        figure(found, "training", "images/s"),
+        *(figure(found, first, "images/s", rival) for rival in (*rivals, TRAINING)),
+        *(figure(found, name, "images/s") for name in (*others, *rivals, TRAINING)),
     ]
 
 
-def gathered(images: PreparedSet, batch: int) -> float:
-    """One epoch of the library's batches."""
-    split = images.split("train")
-    steps = len(split) // batch
+def epochs(
+    images: PreparedSet,
+    folder: Path,
+    batch: int,
+    workers: int,
+    pinned: bool,
+    announce: Callable[[str], None],
+) -> tuple[dict[str, Epoch], dict[str, Epoch]]:
+    """An epoch of the library's batches and of each rival's, by name.
 
-    def make(step: int) -> np.ndarray:
-        return split.gather(batches.indices(len(split), batch, 0, step))
+    Args:
+        images: the prepared set.
+        folder: where a rival may write its form of the set.
+        batch: images in a batch.
+        workers: the library's threads, and the rivals' processes.
+        pinned: whether batches wait in memory that a GPU fetches from.
+        announce: is told of rivals that are left out.
+    """
+    ours: dict[str, Epoch] = {}
+    for count in dict.fromkeys((workers, 1)):
+        name = f"gathered by {count} thread{'s' if count > 1 else ''}"
+        ours[name] = lambda count=count: loaders.gathered(images, batch, count, pinned)
+    rivals: dict[str, Epoch] = {}
+    shape = (images.size, images.size, images.channels)
+    tars: list[str] = []
+    if is_there("webdataset", announce):
+        tars = loaders.write_tars(images, folder / "tars", workers)
+    for count in (workers, 0):
+        where = f"{count} process{'es' if count > 1 else ''}" if count else "in this process"
+        rivals[f"torch's DataLoader, {where}"] = lambda count=count: loaders.torch_loader(
+            images, batch, count, pinned
+        )
+        if tars:
+            rivals[f"webdataset, {where}"] = lambda count=count: loaders.webdataset_loader(
+                tars, shape, batch, count, pinned
+            )
+    return ours, rivals
 
-    began = time.perf_counter()
-    for rows in batches.prefetched(make, 0, steps):
-        to_float(torch.from_numpy(rows))
-    return steps * batch / (time.perf_counter() - began)
 
+def images_per_second(feed: Iterator[Tensor], device: torch.device) -> float:
+    """The rate at which the rest of an epoch reaches a device after its first batch.
 
-def loaded(images: PreparedSet, batch: int) -> float:
-    """One epoch of torch's loader in this process."""
-    loader = DataLoader(Mapped(images.path / "images.npy"), batch, shuffle=True, drop_last=True)
-    began = time.perf_counter()
-    for rows in loader:
-        to_float(rows)
-    return len(loader) * batch / (time.perf_counter() - began)
+    So the start of processes and threads does not count.
+    """
+    next(feed)
+    seen, began = 0, time.perf_counter()
+    for rows in feed:
+        seen += len(rows.to(device, non_blocking=True))
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return seen / (time.perf_counter() - began)

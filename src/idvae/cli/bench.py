@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 WHAT = {
     "train": "images a second of training, beside plain code, pythae and the machine's rate",
     "evaluate": "a battery of experts, beside their bare forward passes",
-    "data": "batches gathered, beside torch's DataLoader and beside training",
+    "data": "images a second that a machine feeds, beside torch's DataLoader and webdataset",
     "start": "seconds until the command line answers, and until the first training step",
 }
 USAGE = "idvae bench WHAT [options]\n\n" + "\n".join(f"  {k:<9} {v}" for k, v in WHAT.items())
@@ -59,6 +59,10 @@ def _parser(what: str) -> Parser:
         parser.add_argument("--threads", type=int, default=0, help="of torch; 0 takes them all")
         parser.add_argument("--device", default="cpu", help="cpu, cuda or auto")
         parser.add_argument("--precision", default="32", help="of the library: 32, tf32 or bf16")
+    if what == "data":
+        parser.add_argument(
+            "--workers", type=int, default=2, help="the library's threads, the rivals' processes"
+        )
     if what == "train":
         parser.add_argument("--steps", type=int, default=10, help="training steps a round")
         parser.add_argument(
@@ -81,7 +85,7 @@ def _parser(what: str) -> Parser:
 def _check(options: Namespace) -> None:
     if options.out:
         Destination(options.out, options.overwrite).check()
-    for name in ("repeats", "steps", "batch", "n", "processes"):
+    for name in ("repeats", "steps", "batch", "n", "processes", "workers"):
         if (value := getattr(options, name, None)) is not None and value < 1:
             flag = f"-{name}" if name == "n" else f"--{name}"
             raise UserError(f"{flag} {value} is out of range; it is at least 1")
@@ -89,7 +93,7 @@ def _check(options: Namespace) -> None:
 
 def _options(options: Namespace) -> dict[str, Any]:
     """As options of `idvae train`."""
-    names = ("preset", "width", "threads", "device", "precision", "graphs")
+    names = ("preset", "width", "threads", "device", "precision", "graphs", "workers")
     given = {name: getattr(options, name) for name in names if hasattr(options, name)}
     return {"batch_size": options.batch, **given}
 
