@@ -70,6 +70,18 @@ def test_data(flag, capsys):
     assert ("times webdataset, 2 processes" in printed) != NO_WEBDATASET
 
 
+@pytest.mark.filterwarnings("ignore")  # the rivals' own
+def test_sample(capsys):
+    flags = [flag for flag in TINY if flag not in ("--batch", "8")]
+    status, printed, error = run(capsys, "sample", *flags, "-n", "70")
+    assert status == 0, error
+    assert "drawn, idvae" in printed
+    assert "encoded, idvae" in printed
+    for package, missing in (("pythae", NO_PYTHAE), ("diffusers", NO_DIFFUSERS)):
+        assert (f"{package} is left out: " in printed) == missing
+        assert (f"times encoded, {package}'s" in printed) != missing
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -93,7 +105,7 @@ def test_mistakes_are_told_in_one_line(capsys, arguments, said):
 def test_help_lists_the_benchmarks(capsys):
     status, printed, _ = run(capsys)
     assert status == 0
-    assert all(f"  {what} " in printed for what in ("train", "evaluate", "data", "start"))
+    assert all(f"  {what} " in printed for what in ("train", "evaluate", "data", "sample", "start"))
 
 
 @pytest.mark.slow

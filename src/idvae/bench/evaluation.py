@@ -1,4 +1,4 @@
-"""`idvae bench evaluate`: what a battery costs beside the bare forward passes of its experts."""
+"""`idvae bench evaluate`: a battery beside its experts' bare forward passes and beside a loop."""
 
 import os
 import tempfile
@@ -8,12 +8,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
+from idvae.bench import evaluation_rival
 from idvae.bench.images import smooth
+from idvae.bench.optional import is_there
 from idvae.bench.rounds import Figure, figure, rounds
 from idvae.evaluate.battery import evaluate
 from idvae.evaluate.experts import open_experts
 from idvae.evaluate.experts.expert import BATCH, Expert, exact
 
+BATTERY, FORWARD = "battery", "forward passes"
+LOOP = "a loop like torch-fidelity's"  # written here, and for one metric of all
 NATIVE = {"lite0": 224, "lite1": 240, "lite2": 260}
 
 
@@ -37,14 +41,19 @@ def measure(
 ) -> list[Figure]:
     """A whole evaluation of n images against n others, beside forward passes over as many.
 
+    And beside a loop of torch-fidelity's shape on the same networks, which finds the Fréchet
+    distance alone, where the battery finds every metric.
+
     Wall seconds, and the processor's, which other programs on the machine disturb less.
     """
     opened = open_experts(experts_at(size))
     real, fake = smooth(n, 64, 1), smooth(n, 64, 2)
     works = {
-        "battery": lambda: _evaluate_afresh(fake, real, opened),
-        "forward passes": lambda: forward(opened, 2 * n),  # the real images and the fakes
+        BATTERY: lambda: _evaluate_afresh(fake, real, opened),
+        FORWARD: lambda: forward(opened, 2 * n),  # the real images and the fakes
     }
+    if is_there("scipy", announce, "scipy"):
+        works[LOOP] = lambda: evaluation_rival.distances(real, fake, opened)
     processor: dict[str, list[float]] = {f"{name}, processor": [] for name in works}
 
     def timed(name: str, work: Callable[[], None]) -> Callable[[], float]:
@@ -58,13 +67,12 @@ def measure(
 
     found = rounds({name: timed(name, work) for name, work in works.items()}, repeats, announce)
     found |= {name: values[1:] for name, values in processor.items()}  # without the warm-up
-    return [
-        figure(
-            found, f"{name}{clock}", "s", f"forward passes{clock}" if name == "battery" else None
-        )
-        for clock in ("", ", processor")
-        for name in works
-    ]
+    figures = []
+    for clock in ("", ", processor"):
+        battery, *rivals = (f"{name}{clock}" for name in works)
+        figures += [figure(found, battery, "s", rival) for rival in rivals]
+        figures += [figure(found, rival, "s") for rival in rivals]
+    return figures
 
 
 def _evaluate_afresh(fake: np.ndarray, real: np.ndarray, experts: Sequence[Expert]) -> None:

@@ -42,7 +42,7 @@ def pythae(prepared: PreparedSet, folder: Path, steps: int, options: dict[str, A
     chosen = settings_of("vae-gan", steps, options)
     train, shape = chosen.train, data_shape(prepared)
     torch.manual_seed(train.seed)
-    encoder, decoder, discriminator = _parts(Networks(shape, chosen.networks))
+    encoder, decoder, discriminator = parts(Networks(shape, chosen.networks))
     config = VAEGANConfig(
         input_dim=shape.batch(1)[1:],
         latent_dim=resolved(chosen.networks, shape).z_dim,
@@ -106,7 +106,7 @@ def _clock() -> Any:
     return Clock()
 
 
-def _parts(nets: Networks) -> tuple[Any, Any, Any]:
+def parts(nets: Networks) -> tuple[Any, Any, Any]:
     """Our networks behind pythae's three interfaces."""
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseDiscriminator, BaseEncoder

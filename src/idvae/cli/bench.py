@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 WHAT = {
     "train": "images a second of training, beside plain code, pythae and the machine's rate",
-    "evaluate": "a battery of experts, beside their bare forward passes",
+    "evaluate": "a battery of experts, beside their bare forward passes and a plain loop",
     "data": "images a second that a machine feeds, beside torch's DataLoader and webdataset",
+    "sample": "images drawn and encoded, beside pythae's VAE and diffusers' AutoencoderKL",
     "start": "seconds until the command line answers, and until the first training step",
 }
+COUNTS = {"evaluate": 1000, "data": 20_000, "sample": 1024}  # images, unless asked otherwise
 USAGE = "idvae bench WHAT [options]\n\n" + "\n".join(f"  {k:<9} {v}" for k, v in WHAT.items())
 
 
@@ -32,7 +34,9 @@ def run(argv: Sequence[str]) -> None:
     what = argv[0]
     options = _parser(what).parse_args(argv[1:])
     _check(options)
-    measure = {"train": _train, "evaluate": _evaluate, "data": _data, "start": _start}[what]
+    measure = {
+        "train": _train, "evaluate": _evaluate, "data": _data, "sample": _sample, "start": _start,
+    }[what]  # fmt: skip
     measured = measure(options, lambda line: print(line, flush=True))
 
     from idvae.bench import rounds
@@ -49,15 +53,16 @@ def _parser(what: str) -> Parser:
     parser.add_argument("--repeats", type=int, default=5, help="rounds; medians are printed")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="also write the figures here")
     parser.add_argument("--overwrite", action="store_true", help="replace --out if it is there")
-    if what in ("train", "data"):
+    if what in ("train", "data", "sample"):
         parser.add_argument(
             "--size", type=int, choices=SIZES, default=32, help="side of the images in pixels"
         )
-        parser.add_argument("--batch", type=int, default=64, help="images in a batch")
         parser.add_argument("--preset", default="small", help="small, paper or residual")
         parser.add_argument("--width", type=int, help="channels of the first convolution")
         parser.add_argument("--threads", type=int, default=0, help="of torch; 0 takes them all")
         parser.add_argument("--device", default="cpu", help="cpu, cuda or auto")
+    if what in ("train", "data"):
+        parser.add_argument("--batch", type=int, default=64, help="images in a batch")
         parser.add_argument("--precision", default="32", help="of the library: 32, tf32 or bf16")
     if what == "data":
         parser.add_argument(
@@ -72,9 +77,8 @@ def _parser(what: str) -> Parser:
         parser.add_argument(
             "--processes", type=int, help="compare this many single-threaded processes with one"
         )
-    if what in ("evaluate", "data"):
-        default = 1000 if what == "evaluate" else 20_000
-        add_count(parser, "images", default)
+    if what in COUNTS:
+        add_count(parser, "images", COUNTS[what])
     if what == "evaluate":
         parser.add_argument(
             "--size", type=int, help="of the experts' input; their own if not given"
@@ -95,7 +99,7 @@ def _options(options: Namespace) -> dict[str, Any]:
     """As options of `idvae train`."""
     names = ("preset", "width", "threads", "device", "precision", "graphs", "workers")
     given = {name: getattr(options, name) for name in names if hasattr(options, name)}
-    return {"batch_size": options.batch, **given}
+    return {**given, "batch_size": options.batch} if hasattr(options, "batch") else given
 
 
 def _train(options: Namespace, announce: Callable[[str], None]) -> "list[Figure]":
@@ -128,6 +132,12 @@ def _data(options: Namespace, announce: Callable[[str], None]) -> "list[Figure]"
     from idvae.bench import feeding
 
     return feeding.measure(options.n, options.size, _options(options), options.repeats, announce)
+
+
+def _sample(options: Namespace, announce: Callable[[str], None]) -> "list[Figure]":
+    from idvae.bench import sampling
+
+    return sampling.measure(options.n, options.size, _options(options), options.repeats, announce)
 
 
 def _start(options: Namespace, announce: Callable[[str], None]) -> "list[Figure]":

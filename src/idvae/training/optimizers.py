@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from idvae.errors import UserError
+from idvae.training.uncompiled import uncompiled
 
 # LBFGS asks for the loss again, SparseAdam for sparse gradients, Muon for matrices alone; the
 # factored moments of Adafactor have not the shapes by which a checkpoint is checked.
@@ -60,7 +61,7 @@ def make(
             raise UserError(f"--graphs true cannot record {name}; leave it out")
         given["capturable"] = True
     try:
-        return cls(parameters, lr=lr, **given)
+        return uncompiled(cls)(parameters, lr=lr, **given)
     except (ValueError, TypeError) as error:
         raise UserError(f"--optimizer {name}: {error}") from error
 
