@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from idvae.data.order import Order, Table
 from idvae.errors import UserError
 from idvae.io.arrays import ALONE, ArrayFile
 from idvae.io.destination import Kind
@@ -111,6 +112,10 @@ class Split:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def order(self, seed: int, epoch: int) -> Order:
+        """The permutation of rows in which training goes through an epoch."""
+        return Table(len(self), seed, epoch)
 
     def gather(self, indices: ArrayLike) -> np.ndarray:
         """Copies of rows: uint8 (B, H, W, C), or float32 (B, 2) for points.

@@ -7,12 +7,13 @@ save.
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 import torch
 
+from idvae.data.order import Order, Table
 from idvae.seeds import CONDITIONS, FLIP, INITIAL, NOISE, ORDER, SAMPLES, seed_for
 
 __all__ = [
@@ -36,7 +37,15 @@ def generator_for(seed: int, stream: int, *position: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed_for(seed, stream, *position))
 
 
-def indices(n: int, batch: int, seed: int, step: int, rank: int = 0, world: int = 1) -> np.ndarray:
+def indices(
+    n: int,
+    batch: int,
+    seed: int,
+    step: int,
+    rank: int = 0,
+    world: int = 1,
+    order: Callable[[int, int], Order] | None = None,
+) -> np.ndarray:
     """The rows of the training split that process `rank` sees at `step` (counted from 0).
 
     `batch` is its part of the batch of all `world` processes, whose parts lie end to end.
@@ -44,21 +53,20 @@ def indices(n: int, batch: int, seed: int, step: int, rank: int = 0, world: int 
     Epoch after epoch of fresh permutations, end to end: each image is seen once an epoch, also
     where a batch spans two epochs or is larger than the set.
 
+    Args:
+        order: (seed, epoch) → the permutation of an epoch; a table if not given.
+
     Returns:
         int64, shape (batch,).
     """
+    order = order or partial(Table, n)
     first = (step * world + rank) * batch
     positions = np.arange(first, first + batch)
     rows = np.empty(batch, np.int64)
     for epoch in np.unique(positions // n):
         inside = positions // n == epoch
-        rows[inside] = _permutation(n, seed, int(epoch))[positions[inside] % n]
+        rows[inside] = order(seed, int(epoch)).rows(positions[inside] % n)
     return rows
-
-
-@lru_cache(maxsize=2)
-def _permutation(n: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng(seed_for(seed, ORDER, epoch)).permutation(n)
 
 
 def prefetched(

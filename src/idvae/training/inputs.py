@@ -47,7 +47,9 @@ class Inputs:
         """Images as bytes (B, H, W, C) or points, conditions (B, Y) if any, and the noise."""
         seed, whole = self.config.seed, self.config.batch_size
         rank, world = self.processes.rank, self.processes.world
-        rows = batches.indices(len(self.split), whole // world, seed, step, rank, world)
+        rows = batches.indices(
+            len(self.split), whole // world, seed, step, rank, world, self.split.order
+        )
         own = slice(rank * len(rows), (rank + 1) * len(rows))
         images = self.split.gather(rows)
         if self.config.flip and self.data.kind == "images":
