@@ -1,4 +1,4 @@
-"""`idvae data list` and `idvae data prepare`."""
+"""`idvae data list`, `idvae data prepare` and `idvae data shard`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,18 +8,18 @@ from idvae.errors import UserError
 
 
 def run(argv: Sequence[str]) -> None:
-    """List sources and prepared sets, or prepare one."""
-    if argv and argv[0] == "list":
-        return _list(argv[1:])
-    if argv and argv[0] == "prepare":
-        return _prepare(argv[1:])
+    """List sources and prepared sets, prepare one, or cut one into shards."""
+    parts = {"list": _list, "prepare": _prepare, "shard": _shard}
+    if argv and argv[0] in parts:
+        return parts[argv[0]](argv[1:])
     parser = Parser(
         "data",
-        "List data sets, or prepare one.",
-        usage="idvae data list\n       idvae data prepare NAME [--size 64] [--n 20000] [...]",
+        "List data sets, prepare one, or cut one into shards.",
+        usage="idvae data list\n       idvae data prepare NAME [--size 64] [--n 20000] [...]\n"
+        "       idvae data shard NAME --to PLACE [--shard-size 256]",
     )
     parser.parse_args(argv)
-    raise UserError("say list or prepare; see idvae data --help")
+    raise UserError("say list, prepare or shard; see idvae data --help")
 
 
 def _list(argv: Sequence[str]) -> None:
@@ -36,7 +36,8 @@ def _list(argv: Sequence[str]) -> None:
     for one in there:
         sizes = ", ".join(f"{n:,} {split}" for split, n in one.counts.items())
         what = f"{one.size} px × {one.channels}" if one.kind == "images" else "points"
-        print(f"  {one.name:<20}  {what}  {sizes}")
+        shards = f", {one.shards:,} shards" if one.shards else ""
+        print(f"  {one.name:<20}  {what}  {sizes}{shards}")
 
 
 def _prepare(argv: Sequence[str]) -> None:
@@ -73,3 +74,21 @@ def _prepare(argv: Sequence[str]) -> None:
     print(f"{made.name}: {sizes}, in {made.path}")
     if skipped := made.meta.get("skipped"):
         print(f"{skipped} image{'s' if skipped > 1 else ''} could not be read and stayed out")
+
+
+def _shard(argv: Sequence[str]) -> None:
+    parser = Parser(
+        "data shard", "Cut a prepared set into shards of one size, in a folder or a bucket."
+    )
+    parser.add_argument("set_name", metavar="NAME", help="a prepared set")
+    parser.add_argument(
+        "--to", metavar="PLACE", required=True, help="a folder, or s3://, gs:// or az://"
+    )
+    parser.add_argument("--shard-size", type=int, default=256, metavar="MIB", help="of a shard")
+    parser.add_argument("--overwrite", action="store_true", help="replace a set in the folder")
+    options = parser.parse_args(argv)
+
+    from idvae import data
+
+    made = data.shard(options.set_name, options.to, options.shard_size, options.overwrite)
+    print(f"{made.name}: {made.shards:,} shards, in {made.address}")

@@ -5,6 +5,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from idvae.data.opening import is_address, is_prepared, opened
 from idvae.data.prepared import FOLDER, PreparedSet
 from idvae.data.source import DOWNLOAD, SIZES, Request, Source
 from idvae.errors import UserError, did_you_mean
@@ -12,7 +13,7 @@ from idvae.io.destination import Destination
 from idvae.io.places import data_folder as root
 from idvae.seeds import checked_seed
 
-__all__ = ["get", "names", "open_set", "prepare", "prepared", "resolve", "root"]
+__all__ = ["get", "names", "open_set", "prepare", "prepared", "resolve", "root", "shard"]
 
 # name → module, and what makes the source in it where that is not the module itself
 _SOURCES = {
@@ -119,7 +120,7 @@ def prepare(
         "crop": crop,
     }
     if path.exists() and not overwrite:
-        there = PreparedSet(path)
+        there = opened(path)
         differing = [k for k, v in asked.items() if there.meta.get("asked", {}).get(k) != v]
         if differing:
             key = differing[0]
@@ -138,7 +139,36 @@ def prepare(
     meta = {"name": full, "source": name, "kind": chosen.kind, "size": size, "asked": asked}
     facts = {**meta, **plan.facts}
     write_set(path, facts, plan.batches, overwrite, plan.late, plan.resume, inputs)
-    return PreparedSet(path)
+    return opened(path)
+
+
+def shard(
+    name: str | os.PathLike[str],
+    to: str | os.PathLike[str],
+    shard_size: int = 256,
+    overwrite: bool = False,
+) -> PreparedSet:
+    """Cut a prepared set into shards of one size; a call that was killed is gone on with.
+
+    Args:
+        name: as `resolve` takes it.
+        to: the folder to make, or an address such as s3://bucket/faces.
+        shard_size: MiB of a shard.
+        overwrite: replace a prepared set that is there.
+
+    Raises:
+        UserError: no such set, or something is there that is not to be replaced.
+    """
+    from idvae.data.shards import writing
+
+    shard_bytes = writing.check_size(shard_size)
+    if not is_address(to):
+        writing.write_folder(resolve(name), Path(to), shard_bytes, overwrite)
+    elif overwrite:
+        raise UserError(f"{to}: nothing is replaced behind a network; name another place")
+    else:
+        writing.write_bucket(resolve(name), str(to), shard_bytes)
+    return opened(to)
 
 
 def open_set(name: str | os.PathLike[str]) -> PreparedSet:
@@ -148,7 +178,12 @@ def open_set(name: str | os.PathLike[str]) -> PreparedSet:
         UserError: there is none, or it is damaged.
     """
     inside = root() / name
-    return PreparedSet(inside if inside.is_dir() else Path(name))
+    return opened(inside if inside.is_dir() else name)
+
+
+def is_there(place: str | os.PathLike[str]) -> bool:
+    """Whether something is at a place, or it is an address elsewhere, which is not looked up."""
+    return is_address(place) or Path(place).exists()
 
 
 def prepared() -> list[PreparedSet]:
@@ -158,7 +193,7 @@ def prepared() -> list[PreparedSet]:
         if path.parent.name.startswith("."):
             continue
         try:
-            found.append(PreparedSet(path.parent))
+            found.append(opened(path.parent))
         except UserError:
             continue
     return found
@@ -167,16 +202,18 @@ def prepared() -> list[PreparedSet]:
 def resolve(name: str | os.PathLike[str]) -> PreparedSet:
     """What `--data NAME` means: a prepared set, or one that can be prepared now, unasked.
 
-    A name or path of a prepared set; a source with one prepared set; SOURCE or SOURCE-SIZE where
+    The address of one in shards; a name or path of a prepared set; a source with one prepared set; SOURCE or SOURCE-SIZE where
     the source needs nothing asked.
 
     Raises:
         UserError: nothing fits, or several do.
     """
     text = os.fspath(name)
+    if is_address(text):
+        return opened(text)
     for path in (root() / text, Path(text)):
-        if (path / "meta.json").is_file():
-            return PreparedSet(path)
+        if is_prepared(path):
+            return opened(path)
     there = [one.name for one in prepared() if one.meta["source"] == text]
     if len(there) == 1:
         return open_set(there[0])

@@ -9,9 +9,8 @@ Rows are stored split after split: train, validation, test.
 """
 
 import json
-import os
-import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from idvae.data.order import Order, Table
+from idvae.data.row_file import MappedRows, ReadRows, Rows, mapped
 from idvae.errors import UserError
-from idvae.io.arrays import ALONE, ArrayFile
 from idvae.io.destination import Kind
 from idvae.io.files import is_plain_name
 
 FORMAT = 1
+META = "meta.json"
 ARRAYS = ("images.npy", "points.npy", "labels.npy", "attributes.npy")
-FOLDER = Kind("a prepared set", "meta.json", ("meta.json", *ARRAYS))
 SPLITS = ("train", "validation", "test")
+# Those of a set in shards, such as train-images-000000.npy.
+SHARDS = tuple(f"{split}-*-{'[0-9]' * 6}.npy" for split in SPLITS)
+FOLDER = Kind("a prepared set", META, (META, *ARRAYS, *SHARDS))
 KEYS = ("format", "name", "source", "kind", "size", "channels", "counts", "checksum")
 
 
@@ -38,6 +40,8 @@ class PreparedSet:
         path: its folder.
 
     Attributes:
+        path: the folder that its bytes are read from.
+        address: what opens it again, from anywhere on this machine.
         name, kind: "images" or "points".
         size, channels: of the images; 0 and 2 for points.
         counts: rows of each split.
@@ -49,113 +53,102 @@ class PreparedSet:
         UserError: the folder holds no prepared set, or one that is damaged.
     """
 
+    TABLE = "a table"  # what `ordering` is where rows are not in shards
+
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self.meta = _read_meta(self.path)
-        self.name: str = self.meta["name"]
-        self.kind: str = self.meta["kind"]
-        self.size: int = self.meta["size"]
-        self.channels: int = self.meta["channels"]
-        self.counts: dict[str, int] = self.meta["counts"]
-        self.classes: list[str] | None = self.meta.get("classes")
-        self.attribute_names: list[str] | None = self.meta.get("attributes")
-        self.checksum: str = self.meta["checksum"]
+        self.address = str(self.path.resolve())
+        self._describe(read_meta(self.path, FORMAT))
         n = sum(self.counts.values())
-        if self.kind == "points":
-            self._rows = self._map("points", (n, self.channels), np.float32)
-        else:
-            self._rows = self._map("images", (n, self.size, self.size, self.channels), np.uint8)
-        self._labels = self._map("labels", (n,), np.int64) if self.classes else None
-        names = self.attribute_names
-        self._attributes = self._map("attributes", (n, len(names)), np.int8) if names else None
+        arrays = {
+            name: mapped(self.path / f"{name}.npy", (n, *shape), dtype, _damaged)
+            for name, (shape, dtype) in self.columns().items()
+        }
+        self._rows = arrays.pop(self.kind)
+        self._labels, self._attributes = (arrays.get(name) for name in ("labels", "attributes"))
 
-    def _map(self, name: str, shape: tuple[int, ...], dtype: type) -> np.memmap:
-        file = self.path / f"{name}.npy"
-        try:
-            array = ArrayFile(file).read(ALONE)
-        except UserError as error:
-            raise _damaged(file, str(error)) from error
-        if not isinstance(array, np.memmap):
-            raise _damaged(file, "it holds no rows, or is an archive")
-        if array.shape != shape or array.dtype != dtype:
-            raise _damaged(file, f"it holds {array.dtype} {array.shape}, not {shape}")
-        if not array.flags.c_contiguous:  # rows are read by their place in the file
-            raise _damaged(file, "it is stored by columns")
-        return array
+    def _describe(self, meta: dict[str, Any]) -> None:
+        self.meta = meta
+        self.name: str = meta["name"]
+        self.kind: str = meta["kind"]
+        self.size: int = meta["size"]
+        self.channels: int = meta["channels"]
+        self.counts: dict[str, int] = meta["counts"]
+        self.classes: list[str] | None = meta.get("classes")
+        self.attribute_names: list[str] | None = meta.get("attributes")
+        self.checksum: str = meta["checksum"]
+
+    def columns(self) -> dict[str, tuple[tuple[int, ...], type]]:
+        """Name of each array → shape and type of a row."""
+        found: dict[str, tuple[tuple[int, ...], type]] = {}
+        if self.kind == "points":
+            found["points"] = (self.channels,), np.float32
+        else:
+            found["images"] = (self.size, self.size, self.channels), np.uint8
+        if self.classes:
+            found["labels"] = (), np.int64
+        if self.attribute_names:
+            found["attributes"] = (len(self.attribute_names),), np.int8
+        return found
+
+    @property
+    def shards(self) -> int:
+        """How many it is cut into; 0 where it lies in single files."""
+        return 0
+
+    @property
+    def ordering(self) -> str:
+        """In what order training goes through it; a run that goes on needs the same."""
+        return self.TABLE
 
     def split(self, name: str) -> "Split":
         """The rows of "train", "validation" or "test"."""
         first = sum(self.counts[other] for other in SPLITS[: SPLITS.index(name)])
         rows = slice(first, first + self.counts[name])
-        return Split(self._rows, self._labels, self._attributes, rows)
+        labels, attributes = (
+            None if array is None else MappedRows(array[rows])
+            for array in (self._labels, self._attributes)
+        )
+        return Split(ReadRows(self._rows, rows, _damaged), labels, attributes)
 
 
 class Split:
-    """The rows of one split."""
+    """The rows of one split.
+
+    Args:
+        rows, labels, attributes: what is read.
+        order: (seed, epoch) → the order of an epoch; a table if not given.
+    """
 
     def __init__(
         self,
-        all_rows: np.memmap,
-        labels: np.ndarray | None,
-        attributes: np.ndarray | None,
-        part: slice,
+        rows: Rows,
+        labels: Rows | None,
+        attributes: Rows | None,
+        order: Callable[[int, int], Order] | None = None,
     ) -> None:
-        self._rows = all_rows[part]
-        self._labels = None if labels is None else labels[part]
-        self._attributes = None if attributes is None else attributes[part]
-        self._path = Path(all_rows.filename)
-        self._file: int | None = None
-        if hasattr(os, "preadv"):
-            self._file = os.open(self._path, os.O_RDONLY)
-            weakref.finalize(self, os.close, self._file)
-            self._start = all_rows.offset + part.start * all_rows.strides[0]
+        self._rows, self._labels, self._attributes = rows, labels, attributes
+        self.order = order or partial(Table, len(rows))
 
     def __len__(self) -> int:
         return len(self._rows)
-
-    def order(self, seed: int, epoch: int) -> Order:
-        """The permutation of rows in which training goes through an epoch."""
-        return Table(len(self), seed, epoch)
 
     def gather(self, indices: ArrayLike) -> np.ndarray:
         """Copies of rows: uint8 (B, H, W, C), or float32 (B, 2) for points.
 
         Raises:
             IndexError: a row that is not there.
-            UserError: the file became shorter since it was opened.
+            UserError: what they are read from is damaged, or cannot be reached.
         """
-        indices = np.asarray(indices, np.int64)
-        if self._file is None:
-            return np.array(self._rows[indices])
-        # Read, not copied from the map: a mapped page stays resident, and the kernel maps up to
-        # megabytes around it, so random rows would soon hold a set larger than memory.
-        if indices.size and (indices.min() < 0 or indices.max() >= len(self)):
-            raise IndexError(f"rows {indices.min()} to {indices.max()} of {len(self)}")
-        out = np.empty((len(indices), *self._rows.shape[1:]), self._rows.dtype)
-        if not out.size:
-            return out
-        row = out[0].nbytes
-        # Rows that follow each other are read at once.
-        runs = np.flatnonzero(np.diff(indices, prepend=indices[0] - 2) != 1)
-        view = memoryview(out).cast("B")
-        for first, last in zip(runs, [*runs[1:], len(indices)], strict=True):
-            self._read(view[first * row : last * row], self._start + int(indices[first]) * row)
-        return out
-
-    def _read(self, wanted: memoryview, where: int) -> None:
-        while wanted:  # Linux reads at most 2 GiB at a time, and network disks less
-            got = os.preadv(self._file, [wanted], where)
-            if not got:
-                raise _damaged(self._path, "it became shorter")
-            wanted, where = wanted[got:], where + got
+        return self._rows.gather(indices)
 
     def labels(self, indices: ArrayLike) -> np.ndarray | None:
         """Class numbers, int64 (B,); None where the set has no classes."""
-        return None if self._labels is None else np.array(self._labels[np.asarray(indices)])
+        return None if self._labels is None else self._labels.gather(indices)
 
     def attributes(self, indices: ArrayLike) -> np.ndarray | None:
         """Attributes, int8 (B, A) of 0 and 1; None where the set has none."""
-        return None if self._attributes is None else np.array(self._attributes[np.asarray(indices)])
+        return None if self._attributes is None else self._attributes.gather(indices)
 
     def batches(self, size: int) -> Iterator[np.ndarray]:
         """All rows in order, `size` at a time."""
@@ -163,22 +156,40 @@ class Split:
             yield self.gather(np.arange(first, min(first + size, len(self))))
 
 
-def _read_meta(path: Path) -> dict[str, Any]:
-    file = path / "meta.json"
+def read_meta(path: Path, format_: int) -> dict[str, Any]:
+    """What the meta.json of a folder says.
+
+    Raises:
+        UserError: there is none, it is damaged, or of another format.
+    """
+    file = path / META
     if not file.is_file():
         raise UserError(f"{path} is no prepared set: it has no meta.json; see idvae data prepare")
     try:
-        meta = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
         raise _damaged(file, str(error)) from error
-    missing = [key for key in KEYS if key not in meta]
-    if missing or not isinstance(meta, dict):
-        raise _damaged(file, f"it lacks {', '.join(missing)}")
-    if meta["format"] != FORMAT:
-        raise _damaged(file, f"it has format {meta['format']}, but this version reads {FORMAT}")
+    return parse_meta(text, file, format_)
+
+
+def parse_meta(text: str, where: object, format_: int) -> dict[str, Any]:
+    """The same of its text.
+
+    Raises:
+        UserError: as `read_meta`, naming `where` it is from.
+    """
+    try:
+        meta = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(where, str(error)) from error
+    missing = [key for key in KEYS if not isinstance(meta, dict) or key not in meta]
+    if missing:
+        raise _damaged(where, f"it lacks {', '.join(missing)}")
+    if meta["format"] != format_:
+        raise _damaged(where, f"it has format {meta['format']}, but this version reads {format_}")
     wrong = [key for key, fits in _FITS.items() if not fits(meta.get(key))]
     if wrong:
-        raise _damaged(file, f"{wrong[0]} cannot be {meta.get(wrong[0])!r}")
+        raise _damaged(where, f"{wrong[0]} cannot be {meta.get(wrong[0])!r}")
     return meta
 
 
@@ -212,5 +223,5 @@ _FITS = {
 }
 
 
-def _damaged(file: Path, why: str) -> UserError:
+def _damaged(file: object, why: str) -> UserError:
     return UserError(f"{file} is damaged ({why}); prepare the set again with --overwrite")

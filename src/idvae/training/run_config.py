@@ -103,6 +103,7 @@ _RULES: Rules = {
         "checksum": _is_text,
         "source": _or_none(_is_text),
         "kind": _or_none(lambda value: value in ("images", "points")),
+        "order": _or_none(_is_text),
         "shape": {
             "size": _is_size,
             "channels": lambda value: _is_size(value) and value > 0,

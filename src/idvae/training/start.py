@@ -98,11 +98,12 @@ def start(
         "method": chosen.method,
         "data": {
             "name": prepared.name,
-            "path": str(prepared.path.resolve()),
+            "path": prepared.address,
             "source": prepared.meta["source"],
             "kind": prepared.kind,
             "shape": asdict(shape),
             "checksum": prepared.checksum,
+            "order": prepared.ordering,
         },
         "options": chosen.options(),
         "versions": {
@@ -189,6 +190,7 @@ def resume(path: Path, changes: Mapping[str, Any], again: bool = False) -> Any:
             "the options in its README.md"
         )
     prepared = data_of(run)
+    _check_order(run, prepared)
     method, options = run.config["method"], _of_one_batch(run)
     planned = settings.from_mapping(method, options)
     asked = {name: value for name, value in changes.items() if value is not None}
@@ -207,6 +209,16 @@ def resume(path: Path, changes: Mapping[str, Any], again: bool = False) -> Any:
     if trainer.is_first:
         run.write_config()
     return trainer
+
+
+def _check_order(run: Run, prepared: PreparedSet) -> None:
+    """The same rows in single files and in shards of any size come in different orders."""
+    before, now = run.config["data"].get("order", PreparedSet.TABLE), prepared.ordering
+    if before != now:
+        raise UserError(
+            f"{run.path} was trained on {run.config['data']['name']} in the order of {before}, and "
+            f"{prepared.address} has that of {now}: put the set of then back, or train anew"
+        )
 
 
 def _notes_of(trainer: Any) -> dict[str, Any]:
@@ -266,11 +278,11 @@ def data_of(run: Run) -> PreparedSet:
     facts = run.config["data"]
     if facts.get("path") is None:
         return _of_checksum(run)
-    path = Path(facts["path"])
-    prepared = data.open_set(path) if path.exists() else data.resolve(facts["name"])
+    there = data.is_there(facts["path"])
+    prepared = data.open_set(facts["path"]) if there else data.resolve(facts["name"])
     if prepared.checksum != facts["checksum"]:
         raise UserError(
-            f"the data set {prepared.path} is not the one that {run.path} was trained on "
+            f"the data set {prepared.address} is not the one that {run.path} was trained on "
             "(its checksum differs); prepare it again with the options of then"
         )
     return prepared
