@@ -202,8 +202,8 @@ def prepared() -> list[PreparedSet]:
 def resolve(name: str | os.PathLike[str]) -> PreparedSet:
     """What `--data NAME` means: a prepared set, or one that can be prepared now, unasked.
 
-    The address of one in shards; a name or path of a prepared set; a source with one prepared set; SOURCE or SOURCE-SIZE where
-    the source needs nothing asked.
+    The address of one in shards; a name or path of a prepared set; a source with one prepared
+    set; SOURCE or SOURCE-SIZE where the source needs nothing asked.
 
     Raises:
         UserError: nothing fits, or several do.

@@ -54,14 +54,18 @@ class Remote:
         """
         pieces: list[bytes] = []
 
-        def read(done: int) -> Iterator[int]:
+        def read(_: int) -> Iterator[int]:
             pieces.clear()
             for piece in _package().get(self._store, META).stream(PIECE):
                 pieces.append(bytes(piece))
-                yield len(piece)
+                yield sum(map(len, pieces))
 
-        self._tried(META, read, MOST_INDEX)
+        self._tried(META, read, range(MOST_INDEX))
         return b"".join(pieces).decode("utf-8", errors="replace")
+
+    def reads_ahead(self, needed: int) -> bool:
+        """As `Shelf.reads_ahead`."""
+        return needed <= self.cache.most
 
     def shard(self, name: str, length: int, sha256: str) -> Path:
         """As `Shelf.shard`."""
@@ -76,37 +80,41 @@ class Remote:
             try:
                 answer = obstore.get(self._store, name, options=options)
             except obstore.exceptions.NotSupportedError:  # whole files are all that it gives
-                answer = obstore.get(self._store, name)
-                done = 0
+                answer, done = obstore.get(self._store, name), 0
             to.seek(done)
             for piece in answer.stream(PIECE):
                 done += len(piece)
-                if done > length:
-                    break
-                to.write(piece)
+                if done <= length:
+                    to.write(piece)
                 yield done
 
-        done = self._tried(name, read, length)
+        self._tried(name, read, range(length, length + 1))
         to.flush()
-        if done != length:
-            raise UserError(
-                f"{self.address}/{name} is damaged: it has {done:,} bytes, not {length:,}"
-            )
 
-    def _tried(self, name: str, read: Callable[[int], Iterator[int]], most: int) -> int:
-        """Read until it is done: read(bytes that are there) yields how many there are then."""
-        where, tries, furthest, done = f"{self.address}/{name}", 0, 0, 0
+    def _tried(self, name: str, read: Callable[[int], Iterator[int]], lengths: range) -> None:
+        """Read a file, however often it breaks off.
+
+        Args:
+            name: of the file.
+            read: (bytes that are there) → goes on, and yields how many there are then.
+            lengths: that it may have.
+        """
+        where, tries, furthest, there = f"{self.address}/{name}", 0, 0, 0
         while True:
             try:
                 with _told(where):
-                    for done in read(done):
+                    for there in read(there):  # noqa: B020
                         _go_on()
-                        if done > most:
-                            raise UserError(f"{where} has more than {most:,} bytes")
-                    return done
+                        if there >= lengths.stop:
+                            raise UserError(
+                                f"{where} is damaged: it has more than {lengths[-1]:,} bytes"
+                            )
+                if there in lengths:
+                    return
+                raise _PassingError(f"it ended after {there:,} of {lengths[-1]:,} bytes")
             except _PassingError as error:
-                tries = 1 if done > furthest else tries + 1
-                furthest = max(furthest, done)
+                tries = 1 if there > furthest else tries + 1
+                furthest = max(furthest, there)
                 if tries >= TRIES:
                     raise UserError(
                         f"{where} cannot be read: {error}, {TRIES} times in a row; check the "

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 from idvae.data.order import Order, ShardOrder
 from idvae.data.prepared import PreparedSet, Split
 from idvae.data.row_file import MappedRows, ReadRows, Rows, mapped
+from idvae.data.shards.ahead import Ahead
 from idvae.data.shards.index import Column, check_digests, columns_of, damaged
 from idvae.data.shards.shelf import Shelf
 from idvae.errors import UserError
@@ -41,6 +43,8 @@ class ShardedSet(PreparedSet):
         check_digests(columns, facts["sha256"], f"{self.address}/meta.json")
         self._columns = {column.key: column for column in columns}
         self._open = _Open(shelf, facts["sha256"])
+        fetch = self._open.fetch
+        self._ahead = Ahead(fetch) if shelf.reads_ahead(2 * self.together()) else None
 
     @property
     def shards(self) -> int:
@@ -70,7 +74,23 @@ class ShardedSet(PreparedSet):
         return Split(rows, labels, attributes, partial(self._order, rows))
 
     def _order(self, rows: "ShardRows", seed: int, epoch: int) -> Order:
-        return ShardOrder(len(rows), rows.column.per_shard, seed, epoch, self.window)
+        order = ShardOrder(len(rows), rows.column.per_shard, seed, epoch, self.window)
+        return _Announced(order, self._ahead, rows.column) if self._ahead else order
+
+
+class _Announced:
+    """An order that lets the shards of the next window come while those of this one are read."""
+
+    def __init__(self, order: ShardOrder, ahead: Ahead, column: Column) -> None:
+        self._order, self._ahead, self._column = order, ahead, column
+
+    def rows(self, positions: np.ndarray) -> np.ndarray:
+        """As `Order.rows`."""
+        if len(positions):
+            window = int(self._order.window_of(positions[-1:])[0])
+            coming = self._order.shards_of(window + 1).tolist()
+            self._ahead.want([(self._column, k) for k in coming])
+        return self._order.rows(positions)
 
 
 class ShardRows:
@@ -125,15 +145,19 @@ class _Open:
                 return list(pool.map(partial(self._one, column), shards))
         return [self._one(column, k) for k in shards]
 
+    def fetch(self, column: Column, k: int) -> Path:
+        """The file of a shard, here."""
+        digest = self._digests[column.key][k]
+        return self.shelf.shard(column.file(k), column.length(k), digest)
+
     def _one(self, column: Column, k: int) -> Rows:
         name = column.file(k)
         with self._lock:
             if name in self._files:
                 self._files.move_to_end(name)
                 return self._files[name]
-        digest = self._digests[column.key][k]
         while True:
-            path = self.shelf.shard(name, column.length(k), digest)
+            path = self.fetch(column, k)
             try:
                 array = mapped(path, column.array_shape(k), column.dtype.type, damaged)
                 break

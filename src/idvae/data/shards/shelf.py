@@ -19,6 +19,9 @@ class Shelf(Protocol):
     path: Path
     is_far: bool
 
+    def reads_ahead(self, needed: int) -> bool:
+        """Whether shards should come before they are asked for, where so many bytes are kept."""
+
     def shard(self, name: str, length: int, sha256: str) -> Path:
         """A whole shard as a file here.
 
@@ -34,6 +37,10 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path, self.address = path, str(path.resolve())
+
+    def reads_ahead(self, needed: int) -> bool:
+        """As `Shelf.reads_ahead`."""
+        return False
 
     def shard(self, name: str, length: int, sha256: str) -> Path:
         """As `Shelf.shard`."""
