@@ -26,7 +26,10 @@ _SOURCES = {
     "gaussians-ring": "gaussians:ring",
     "gaussians-grid": "gaussians:grid",
     "folder": "folder",
+    "webdataset": "webdataset",
+    "hub": "streamed",
 }
+FROM_ANYWHERE = ("folder", "webdataset", "hub")  # sets that are called as what they are made of
 
 
 def names() -> list[str]:
@@ -104,8 +107,8 @@ def prepare(
         crop=crop,
     )
     base = name if crop is None else f"{name}-{crop}"
-    if name == "folder" and request.source is not None:
-        base = Path(request.source).resolve().name
+    if name in FROM_ANYWHERE and request.source is not None:
+        base = Path(request.source).resolve().name.removesuffix(".tar")
     full = set_name or (base if chosen.kind == "points" else f"{base}-{size}")
     if not full or "/" in full or full.startswith("."):
         raise UserError(f"--name {full!r} cannot name a set; use letters, digits and dashes")
@@ -115,7 +118,7 @@ def prepare(
         "size": size,
         "n": chosen.default_n if n is None else n,
         "seed": seed,
-        "files": request.source if request.source == DOWNLOAD else _absolute(request.source),
+        "files": request.source if _is_far(name, request.source) else _absolute(request.source),
         "attributes": _absolute(request.attributes),
         "crop": crop,
     }
@@ -236,6 +239,11 @@ def resolve(name: str | os.PathLike[str]) -> PreparedSet:
         if get(source).needs_nothing:
             raise
         raise UserError(f"{text} is not prepared: {error}") from error
+
+
+def _is_far(source: str, place: str | None) -> bool:
+    """Whether `--source` names something on the hub, and no path."""
+    return place == DOWNLOAD or (source == "hub" and not Path(place or ".").exists())
 
 
 def _absolute(path: str | None) -> str | None:

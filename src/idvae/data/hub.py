@@ -14,14 +14,37 @@ def download(address: str) -> Any:
     Raises:
         UserError: the package `datasets` is missing, or the set cannot be had.
     """
-    try:
-        import datasets
-    except ImportError as error:
-        raise missing("Hugging Face datasets", error, extra="hub-data") from error
+    datasets = _package()
     try:
         return datasets.load_dataset(address)
     except Exception as error:  # it has no common class for a missing network
         raise UserError(f"{address} could not be downloaded ({error}); use --source DIR") from error
+
+
+def stream(address: str) -> Any:
+    """Every split of a set, name → rows that come one after another and are not kept.
+
+    Raises:
+        UserError: as `download`.
+    """
+    datasets = _package()
+    try:
+        return datasets.load_dataset(address, streaming=True)
+    except Exception as error:
+        raise UserError(f"{address} cannot be streamed ({error}); check its name") from error
+
+
+def undecoded(rows: Any, image: str) -> Any:
+    """The same rows, their images as the bytes of files."""
+    return rows.cast_column(image, _package().Image(decode=False))
+
+
+def _package() -> Any:
+    try:
+        import datasets
+    except ImportError as error:
+        raise missing("Hugging Face datasets", error, extra="hub-data") from error
+    return datasets
 
 
 def classified(

@@ -3,6 +3,7 @@
 The size is checked in the header, before anything is decoded: a small file can claim a huge image.
 """
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,9 @@ def list_images(root: Path) -> list[Path]:
 
 
 @contextmanager
-def opened(path: Path, most: int = MAX_PIXELS) -> Iterator[Image.Image]:
+def opened(
+    path: Path | str, most: int = MAX_PIXELS, data: bytes | None = None
+) -> Iterator[Image.Image]:
     """The image of a file, its header read and found in bounds, its pixels not yet decoded.
 
     What fails while it is used, decoding above all, is told as what fails here.
@@ -41,12 +44,14 @@ def opened(path: Path, most: int = MAX_PIXELS) -> Iterator[Image.Image]:
     Args:
         path: the file.
         most: pixels that it may have.
+        data: its bytes, where it is in no file; `path` is what messages call it.
 
     Raises:
         UserError: it is no image, damaged, or larger than `most`.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        place = path if data is None else io.BytesIO(data)
+        with Image.open(place, formats=FORMATS) as image:
             if image.width * image.height > most:
                 raise _too_large(path, f"{image.width}×{image.height}", most)
             yield image
@@ -110,7 +115,7 @@ def read_rgb(path: Path, most: int | None = None) -> np.ndarray | int:
         return np.asarray(upright(image, 3))
 
 
-def _too_large(path: Path, claimed: str, most: int) -> UserError:
+def _too_large(path: Path | str, claimed: str, most: int) -> UserError:
     return UserError(
         f"{path} claims {claimed} pixels, more than {most:,}; make it smaller or take it out"
     )

@@ -17,7 +17,7 @@ from idvae.data.shards import address, cache
 from idvae.errors import UserError
 
 pytest.importorskip("obstore", reason="the extra cloud is not installed")
-from idvae.data.shards import remote  # noqa: E402
+from idvae.data.shards import remote
 
 
 @pytest.fixture(autouse=True)
@@ -67,13 +67,15 @@ def test_what_passes_is_survived(here, fault, ranges):
     assert names(server).count("train-images-000003.npy") >= 3
 
 
-def test_what_broke_off_goes_on_where_it_stopped(here):
+def test_what_broke_off_goes_on_where_it_stopped(here, monkeypatch):
+    monkeypatch.setattr(remote, "PIECE", 512)
     server = Faulty(here.path, ["short", "503", "short"])
     length = (here.path / "train-images-000000.npy").stat().st_size
     with served(server) as url:
         opened(url).split("train").gather([0])
     starts = [first for name, first in server.asked if name == "train-images-000000.npy"]
-    assert starts == [0, length // 2, length // 2, length // 2 + (length - length // 2) // 2]
+    assert len(starts) == 4
+    assert 0 == starts[0] < starts[1] == starts[2] < starts[3] < length
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def shorten(file):
     [
         (spoil, "is damaged: its sha256 is not that of the index; nothing of it was kept"),
         (lengthen, "is damaged: it has more than"),
-        (shorten, "it ended after 3,000 of 6,272 bytes, 8 times"),
+        (shorten, "cannot be read: .*, 8 times in a row"),
     ],
 )
 def test_a_damaged_shard_is_refused_in_a_line(here, tmp_path, change, words, kept):
@@ -148,7 +150,7 @@ def test_a_damaged_shard_is_refused_in_a_line(here, tmp_path, change, words, kep
     change(copy / "train-images-000002.npy")
     with served(Faulty(copy)) as url:
         there = opened(url).split("train")
-        with pytest.raises(UserError, match=rf"train-images-000002\.npy .*{words}"):
+        with pytest.raises(UserError, match=rf"train-images-000002\.npy {words}"):
             there.gather([17])
         assert [file for file in kept.iterdir() if file.is_file()] == []
         np.testing.assert_array_equal(there.gather([3]), here.split("train").gather([3]))
@@ -209,14 +211,15 @@ def test_what_cannot_come_ahead_is_told_where_it_is_read(here, tmp_path):
     [
         ("ftp://host/set", "ftp://host/set: no set can be read from there; addresses are s3://"),
         ("s3://", "no set can be read from there"),
-        ("https://me:secret@host/set", "https://host/set came with a key, a password"),
+        ("https://me:word@host/set", "https://host/set came with a key, a password"),
         ("https://host/set?sig=secret", "https://host/set came with a key"),
     ],
 )
 def test_addresses_that_are_none_or_tell_secrets_are_refused(place, words):
     with pytest.raises(UserError, match=words.replace("?", r"\?")) as found:
         data.resolve(place)
-    assert "secret" not in str(found.value)
+    assert "sig=" not in str(found.value)
+    assert "me:" not in str(found.value)
 
 
 def test_a_path_is_no_address():

@@ -94,6 +94,11 @@ def parse_index(text: str, where: object) -> dict[str, Any]:
     Raises:
         UserError: it is damaged, or of another format.
     """
+    if '"shards"' not in text and '"checksum"' in text:
+        raise UserError(
+            f"{where} is of a set in single files, which are not read from there; cut it with "
+            "idvae data shard"
+        )
     meta = parse_meta(text, where, FORMAT)
     shards = meta.get("shards")
     facts = shards if isinstance(shards, dict) else {}

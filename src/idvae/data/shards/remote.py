@@ -191,7 +191,7 @@ def _lasting(where: str) -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     """What happened, without what obstore adds for those who mend it."""
-    return str(error).partition("\n")[0].strip()
+    return str(error).partition("\n")[0].strip(" :")
 
 
 def _pause(tries: int) -> None:
