@@ -57,7 +57,7 @@ def _resume(argv: Sequence[str]) -> int:
         raise UserError(
             "say which METHOD to train, or which run to --resume; see idvae train --help"
         )
-    for name in ("steps", "lr_steps", "patience"):
+    for name in ("steps", "lr_steps", "workers", "patience"):
         value, flag = getattr(options, name), "--" + name.replace("_", "-")
         if value is not None and value < 1:
             raise UserError(f"{flag} {value} is out of range; it is at least 1")
