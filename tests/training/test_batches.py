@@ -131,13 +131,20 @@ def test_an_error_while_prefetching_reaches_the_loop_in_its_turn(workers):
     assert not feeding_threads()
 
 
+class Drawing:
+    """What of a method an input needs, by one process."""
+
+    def draw_noise(self, n, generator):
+        return {"z": torch.randn(n, 3, generator=generator)}
+
+
 def test_batches_do_not_depend_on_the_number_of_workers(data_root):
     prepared = data.resolve("digits-16")
     chosen = TrainConfig(batch_size=16, seed=4, flip=True, condition="labels")
     inputs = Inputs(
         prepared,
         Condition.of(prepared, "labels"),
-        lambda n, generator: {"z": torch.randn(n, 3, generator=generator)},
+        Drawing(),
         chosen,
         Processes(torch.device("cpu")),
     )
