@@ -38,7 +38,7 @@ KINDS = {
     "rarer": ("shoes of three classes that are missing (share)", (0.30, 0.36, 0.42, 0.48)),
 }
 SHOES = (5, 7, 9)
-DRAWS = {500: 12, 1000: 6, 2000: 3, 5000: 2, 10_000: 1}  # disjoint sample sets of a model
+DRAWS = {500: 12, 1000: 4, 2000: 2, 5000: 1, 10_000: 1}  # disjoint sample sets of a model
 REAL = 1000  # real images that FLD fits by, and as many that it judges by
 FLD_UP_TO = 1000  # sample sets: it takes as long as all others together
 METRICS = {"fd": "FD", "fd_infinity": "FD∞", "kid": "KID", "mind": "MIND", "fld": "FLD"}
