@@ -63,7 +63,7 @@ class Model:
         frozen.load(self.method, run)
         if saved.average is not None:
             averaging.load_into(self.method, saved.average, where)
-        self.method.to(self.device).eval()
+        self.method.to(self.device, memory_format=torch.channels_last).eval()
         self.dtype = next(self.method.parameters()).dtype
         self.step = saved.step
 
