@@ -13,7 +13,7 @@ from idvae.errors import DivergedError, UserError, did_you_mean
 
 # command → (module, one line); modules are imported only when their command is called.
 COMMANDS = {
-    "data": ("data", "list data sets, or prepare one"),
+    "data": ("data", "list data sets, prepare one, or cut one into shards"),
     "methods": ("methods", "every method: its losses, its update order, its options"),
     "train": ("train", "train a method on a data set, or go on with a run"),
     "sweep": ("sweep", "train methods × data × seeds from one YAML file"),

@@ -308,4 +308,4 @@ def how_to_prepare(facts: Mapping[str, Any]) -> str:
     words += [f"--n {asked['n']}"] if asked.get("n") else []
     words += [f"--seed {asked['seed']}"] if asked.get("seed") else []
     words += [f"--crop {asked['crop']}"] if asked.get("crop") else []
-    return " ".join([*words, "--source …"] if facts["source"] == "folder" else words)
+    return " ".join([*words, "--source …"] if facts["source"] in data.FROM_ANYWHERE else words)

@@ -295,3 +295,49 @@ def test_lengths_follow_from_counts():
         f"test-images-00000{k}.npy" for k in range(3)
     ]
     assert [column.length(k) for k in range(3)] == [128 + 64, 128 + 64, 128 + 32]
+
+
+THOUSAND_MILLION = """
+import sys, time
+from pathlib import Path
+import numpy as np, psutil
+from idvae.data.opening import opened
+from idvae.training import batches
+process = psutil.Process()
+base, began = process.memory_info().rss, time.perf_counter()
+split = opened(Path(sys.argv[1])).split("train")
+
+def batch(step):
+    rows = batches.indices(len(split), 256, 0, step, order=split.order)
+    assert split.gather(rows).shape == (256, 16, 16, 1)
+
+batch(0)
+took = time.perf_counter() - began
+for step in [1, 2, 10**6, 2 * 10**6, len(split) // 256, *range(30_000, 30_050)]:
+    batch(step)
+print(took, (process.memory_info().rss - base) / 2**20)
+"""
+
+
+@pytest.mark.slow
+def test_a_thousand_million_virtual_rows_are_read(tmp_path):
+    """954 shards of 256 MiB that are one sparse file: first batch < 1 s, < 600 MB beyond the base."""
+    n = 10**9
+    column = index.Column("train", "images", n, (16, 16, 1), np.dtype(np.uint8), 1 << 20)
+    for k in (0, column.shards - 1):
+        file = tmp_path / column.file(k)
+        file.write_bytes(column.header(k))
+        os.truncate(file, column.length(k))
+    for k in range(1, column.shards - 1):
+        (tmp_path / column.file(k)).symlink_to(tmp_path / column.file(0))
+    meta = {"format": 2, "name": "big", "source": "x", "kind": "images", "size": 16, "channels": 1}
+    meta |= {"counts": {"train": n, "validation": 0, "test": 0}, "checksum": "0"}
+    digests = {f"{split}-images": [] for split in sets.COUNTS}
+    digests["train-images"] = ["0" * 64] * column.shards
+    meta["shards"] = {"bytes": 256 << 20, "window": 8, "sha256": digests}
+    (tmp_path / "meta.json").write_text(json.dumps(meta))
+    words = [sys.executable, "-c", THOUSAND_MILLION, str(tmp_path)]
+    ran = subprocess.run(words, check=True, capture_output=True, text=True)
+    took, grown = map(float, ran.stdout.split())
+    assert took < 1
+    assert grown < 600
