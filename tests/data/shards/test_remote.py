@@ -24,6 +24,11 @@ from idvae.data.shards import remote
 def impatient(tmp_path, monkeypatch):
     monkeypatch.setenv("IDVAE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(remote, "PAUSE", 0.01)
+
+
+@pytest.fixture
+def soon_silent(monkeypatch):
+    """Not for tests that count requests: a busy machine is silent too."""
     monkeypatch.setattr(remote, "SILENCE", 0.4)
 
 
@@ -60,7 +65,7 @@ def test_a_set_is_the_same_through_the_network(here, kept):
 
 @pytest.mark.parametrize("ranges", [True, False])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_passes_is_survived(here, fault, ranges):
+def test_what_passes_is_survived(here, fault, ranges, soon_silent):
     server = Faulty(here.path, [fault, fault], ranges)
     with served(server) as url:
         assert sets.same(here, opened(url))
@@ -86,7 +91,7 @@ def test_what_broke_off_goes_on_where_it_stopped(here, monkeypatch):
         ("silent", "8 times in a row"),
     ],
 )
-def test_what_lasts_ends_in_one_line(here, fault, words, kept):
+def test_what_lasts_ends_in_one_line(here, fault, words, kept, soon_silent):
     server = Faulty(here.path)
     with served(server) as url:
         split = opened(url).split("train")

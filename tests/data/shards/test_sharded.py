@@ -321,7 +321,7 @@ print(took, (process.memory_info().rss - base) / 2**20)
 
 @pytest.mark.slow
 def test_a_thousand_million_virtual_rows_are_read(tmp_path):
-    """Their shards are one sparse file. First batch within 1 s, less than 600 MB beyond the base."""
+    """Their shards are one sparse file; first batch within 1 s, less than 600 MB more memory."""
     n = 10**9
     column = index.Column("train", "images", n, (16, 16, 1), np.dtype(np.uint8), 1 << 20)
     for k in (0, column.shards - 1):
