@@ -1,5 +1,6 @@
 """Training through a network gives the bits that training from a folder gives."""
 
+import importlib
 import os
 
 import pytest
@@ -62,12 +63,29 @@ def test_through_http_that_fails(here, from_disk, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
-def test_through_s3(here, from_disk, tmp_path, monkeypatch):
+def test_through_s3(here, from_disk, tmp_path, monkeypatch, capsys):
     pytest.importorskip("obstore", reason="the extra cloud is not installed")
     with s3("bucket") as variables:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
+        remote = importlib.import_module("idvae.data.shards.remote")
+        puts, put = [], remote.Bucket.put
+
+        def breaks_off(self, name, pieces):
+            puts.append(name)
+            if len(puts) > 3:
+                raise OSError("gone")
+            put(self, name, pieces)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(remote.Bucket, "put", breaks_off)
+            with pytest.raises(OSError, match="gone"):
+                data.shard(here.path, "s3://bucket/sets/cut", 1)
+        with pytest.raises(UserError, match="no such file"):  # its index comes last
+            data.resolve("s3://bucket/sets/cut")
+        capsys.readouterr()
         there = data.shard(here.path, "s3://bucket/sets/cut", 1)
+        assert "continuing after 3 shards" in capsys.readouterr().err
         assert sets.same(here, there)
         with pytest.raises(UserError, match="holds a set already"):
             data.shard(here.path, "s3://bucket/sets/cut", 1)

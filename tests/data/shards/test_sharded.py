@@ -11,6 +11,7 @@ import pytest
 
 from data.shards import sets
 from idvae import data
+from idvae.cli import main
 from idvae.data.opening import opened
 from idvae.data.prepared import PreparedSet
 from idvae.data.shards import index, writing
@@ -109,6 +110,18 @@ def test_sets_are_opened_by_name_listed_and_not_replaced_unasked(single, tmp_pat
     with pytest.raises(UserError, match="which this command reads"):
         data.shard("cut", tmp_path / "cut", overwrite=True)
     assert sorted(os.listdir(tmp_path)) == ["cut", "single"]
+
+
+def test_the_command_says_what_it_made(single, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("IDVAE_DATA", str(tmp_path))
+    assert (
+        main(["data", "shard", "single", "--to", str(tmp_path / "cut"), "--shard-size", "1"]) == 0
+    )
+    assert capsys.readouterr().out == f"cut: 9 shards, in {tmp_path / 'cut'}\n"
+    assert main(["data", "list"]) == 0
+    assert "13 test, 9 shards" in capsys.readouterr().out
+    assert main(["data", "shard", "single"]) == 2
+    assert main(["data", "shard", "nothing-64", "--to", str(tmp_path / "x")]) == 2
 
 
 def test_single_files_have_their_own_order_and_shards_theirs(single, cut):
