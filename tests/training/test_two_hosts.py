@@ -16,7 +16,7 @@ from training.hosts import missing, two_hosts
 
 OPTIONS = {
     "save_every": 5, "log_every": 5, "batch_size": 8, "width": 4, "z_dim": 3, "grid_every": 0,
-    "threads": 1, "precision": "64", "sync_norm": True, "keep": 1000,
+    "threads": 1, "precision": "64", "sync_norm": True, "lr_final": 1.0,
 }  # fmt: skip
 PATIENCE = 60  # seconds: a busy machine may need long to start both
 WITHIN = 900  # seconds until anything that is waited for has happened, on a busy machine
