@@ -36,6 +36,11 @@ def main(argv: list[str]) -> int:
             place = ["--out", str(runs / plan.stem)] if command[0] == "sweep" else []
             if status := shown([*command, *place]):
                 return status
+    for data in sorted((runs / "images").iterdir()):
+        beside = [str(run) for run in sorted(data.glob("*-seed*")) if run.is_dir()]
+        place = str(out.with_name(f"{size}-{data.name}"))
+        if status := shown(["compare", *beside, "--out", place, "--overwrite"]):
+            return status
     claims = str(HERE / "claims")
     return shown(["claims", claims, "--runs", str(runs), "--out", str(out), "--overwrite"])
 
