@@ -95,10 +95,15 @@ def remarks(rows: Sequence[Row]) -> list[str]:
     return told + _saved(rows)
 
 
+def _shares(row: Row) -> bool:
+    return row.runs[0].config["options"].get("share", "trunk") == "trunk"
+
+
 def _saved(rows: Sequence[Row]) -> list[str]:
     """The parameters of the discriminator that IDVAE does not have."""
     told = []
-    for one in (row for row in rows if row.method == "idvae"):
+    sharing = [row for row in rows if row.method == "idvae" and _shares(row)]
+    for one in sharing[:1]:  # the others have the same networks
         for other in (row for row in rows if row.method == "vae-gan"):
             mine, theirs = training_of(one).parameters, training_of(other).parameters
             if not mine or not theirs or differing([one, other], ("preset", "width", "z_dim")):
