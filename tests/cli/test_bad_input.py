@@ -164,7 +164,7 @@ CASES = {
         ["data", "prepare", "folder", "--source", "pictures", "--attributes", "few.csv"],
         "no row for 1.png",
     ),
-    "data what": (["data"], "list or prepare"),
+    "data what": (["data"], "list, prepare or shard"),
     "sample nothing": (["sample", "nowhere", "--out", "a.png"], "no such run folder"),
     "sample no run": (["sample", "mine", "--out", "a.png"], "is not a run folder"),
     "sample n = 0": (["sample", "run", "-n", "0", "--out", "a.png"], "-n 0"),
