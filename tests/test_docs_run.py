@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ SHORT = {
 }
 ASKED_FOR = ("mnist", "cifar10", "celeba")  # sets that a reader has and a test has not
 # A hub, a cluster, what ends by Ctrl-C, and a classifier of more images than there are.
-ELSEWHERE = ("push", "pull", "hf://", "slurm", "demo", "judge")
+ELSEWHERE = ("push", "pull", "prepare hub", "hf://", "slurm", "demo", "judge")
 PLAN = """
 methods: {vae: , idvae: }
 data: [digits]
@@ -69,7 +70,7 @@ def short(words):
 
 @pytest.fixture
 def place(tmp_path, monkeypatch, data_root):
-    """A home with photos, a plan and a search where they are named, and small drawn faces."""
+    """A home with photos, a tar of them, a plan and a search, and small drawn faces."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     if not (data_root / "avatars-32").exists():
@@ -82,6 +83,10 @@ def place(tmp_path, monkeypatch, data_root):
         (tmp_path / folder).mkdir(parents=True)
         for i, image in enumerate(faces.gather(rows)):
             Image.fromarray(image).save(tmp_path / folder / f"{i:03d}.png")
+    (tmp_path / "tars").mkdir()
+    with tarfile.open(tmp_path / "tars" / "000.tar", "w") as tar:
+        for image in sorted((tmp_path / "photos").iterdir()):
+            tar.add(image, image.name)
     names = list(data.open_set("avatars-32").attribute_names)
     table = [",".join(["path", *names])]
     attributes = np.asarray(faces.attributes(rows))
