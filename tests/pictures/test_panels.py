@@ -47,7 +47,9 @@ def test_intervals_have_one_colour_a_kind_and_what_is_far_is_cut(tmp_path):
         Interval("far", -5.0, -60.0, 50.0, "holds", 0),
         Interval("also near", -0.2, -0.3, -0.1, "holds", 0),
     ]
-    save_intervals([tmp_path / "i.svg"], Intervals(tuple(rows), "a claim: holds", "a note"))
+    chart = Intervals(tuple(rows), "a claim: holds", "a note")
+    save_intervals([tmp_path / "i.svg", tmp_path / "again.svg"], chart)
+    assert (tmp_path / "i.svg").read_bytes() == (tmp_path / "again.svg").read_bytes()
     svg = (tmp_path / "i.svg").read_text("utf-8")
     assert [svg.count(f">{word}<") for word in ("holds", "undecided", "also near")] == [1, 1, 1]
     assert theme.SERIES[0] in svg

@@ -37,6 +37,7 @@ STYLE = {
     "font.family": "sans-serif",
     "font.sans-serif": [FONT, "sans-serif"],  # the second one for readers of an SVG
     "svg.fonttype": "none",  # words stay words
+    "svg.hashsalt": "idvae",  # the same picture is the same file
     "image.cmap": "magma",
     "grid.alpha": 0.3,
 }
