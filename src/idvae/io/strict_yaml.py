@@ -4,7 +4,7 @@ Every YAML file is read here: files of options, plans of sweeps, and the config.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,12 @@ def parse_mapping(data: bytes, where: object) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise UserError(f"{where} is no mapping of options")
     return value
+
+
+def check_keys(values: Mapping[str, Any], known: Sequence[str], path: Path) -> None:
+    """Raise UserError where a file holds a key that is not known."""
+    if unknown := sorted(set(values) - set(known)):
+        raise UserError(f"{path}: unknown key {unknown[0]!r}; there are {', '.join(known)}")
 
 
 def dump(values: Mapping[str, Any]) -> str:

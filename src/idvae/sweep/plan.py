@@ -65,7 +65,7 @@ class Plan:
             UserError: it cannot be read, lacks something, or holds what is not known.
         """
         values = strict_yaml.read_mapping(path)
-        check_keys(values, [f.name for f in fields(cls)], path)
+        strict_yaml.check_keys(values, [f.name for f in fields(cls)], path)
         plan = cls.of(values, path)
         plan.methods = plan._grids()
         return plan
@@ -169,9 +169,3 @@ class Plan:
                 f"methods, {method}: budget and steps say the same in two ways; leave one out"
             )
         return {**base, **asked}
-
-
-def check_keys(values: Mapping[str, Any], known: Sequence[str], path: Path) -> None:
-    """Raise UserError where a file holds a key that is not known."""
-    if unknown := sorted(set(values) - set(known)):
-        raise UserError(f"{path}: unknown key {unknown[0]!r}; there are {', '.join(known)}")

@@ -27,7 +27,7 @@ from idvae.io import strict_yaml
 from idvae.options import fitted
 from idvae.seeds import TRIALS, checked_seed, seed_for
 from idvae.sweep.jobs import Job, job, options_of, planned
-from idvae.sweep.plan import Plan, check_keys
+from idvae.sweep.plan import Plan
 from idvae.sweep.space import Space
 from idvae.training import start
 
@@ -63,7 +63,7 @@ class Search:
             UserError: it cannot be read, lacks something, or holds what is not known.
         """
         values = strict_yaml.read_mapping(path)
-        check_keys(values, [*(f.name for f in fields(Plan)), *OWN], path)
+        strict_yaml.check_keys(values, [*(f.name for f in fields(Plan)), *OWN], path)
         own = {key: values.pop(key) for key in OWN if key in values}
         plan = Plan.of(values, path)
         if len(plan.data) != 1:

@@ -163,8 +163,7 @@ def _part(part: Any, plan: str | None, file: Path) -> Part:
 
 
 def _check_keys(values: Mapping[str, Any], known: set[str], needed: set[str], file: Path) -> None:
-    if unknown := sorted(map(str, set(values) - known)):
-        raise UserError(f"{file}: unknown key {unknown[0]!r}; there are {', '.join(sorted(known))}")
+    strict_yaml.check_keys({str(key): value for key, value in values.items()}, sorted(known), file)
     if missing := sorted(needed - set(values)):
         raise UserError(f"{file}: {missing[0]} is missing")
 
