@@ -159,3 +159,14 @@ def test_only_what_has_a_condition_can_be_judged(plan, tmp_path, capsys):
     file = str(plan(judge={"m": 10}, options={**OPTIONS, "condition": "labels"}, data=["digits"]))
     assert main(["sweep", file, "--out", str(tmp_path / "out")]) == 2
     assert "-m" in capsys.readouterr().err
+
+
+def test_a_second_phase_starts_from_its_own_seeds_first(plan, tmp_path):
+    out = tmp_path / "out"
+    first = str(out / "{data}" / "dae-seed{seed}")
+    file = plan(methods={"dae": None, "rfgan": {"pretrained": first}}, seeds=[3, 4])
+    sweep(file, out)
+    for seed in (3, 4):
+        made = Run.open(out / "gaussians-ring" / f"rfgan-seed{seed}")
+        assert made.config["options"]["pretrained"] == str(made.path.parent / f"dae-seed{seed}")
+    assert all(job.left is None for job in jobs(Plan.read(file), out))

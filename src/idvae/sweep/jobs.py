@@ -6,7 +6,7 @@ on from its newest checkpoint.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -195,11 +195,28 @@ def job(
     Raises:
         UserError: a run is there that was made with other options or data.
     """
-    chosen = replace(chosen, train=replace(chosen.train, seed=seed))
+    chosen = replace(
+        chosen,
+        method_config=_of_run(chosen.method_config, prepared.name, seed),
+        train=replace(chosen.train, seed=seed),
+    )
     path = place.with_name(f"{place.name}-seed{seed}")
     made = Job(chosen.method, data, seed, path, chosen, plan.evaluate, plan.judge)
     _check_same(made, prepared.checksum)
     return made
+
+
+def _of_run(config: Any, data: str, seed: int) -> Any:
+    """A method's options with {data} and {seed} filled in, in texts such as a first run's path."""
+    texts = {f.name: getattr(config, f.name) for f in fields(config)}
+    return replace(
+        config,
+        **{
+            name: text.replace("{data}", data).replace("{seed}", str(seed))
+            for name, text in texts.items()
+            if isinstance(text, str)
+        },
+    )
 
 
 def _check_same(job: Job, checksum: str) -> None:
