@@ -15,6 +15,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from idvae.errors import UserError
 
 
+def listed(text: str) -> list[str]:
+    """The parts of a list with commas, as flags and options have them; empty ones are left out."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 @dataclass(frozen=True)
 class Within:
     """Where a number lies; every one of them is finite.

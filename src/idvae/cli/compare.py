@@ -10,6 +10,7 @@ from idvae.cli.entries import add_comparing, entry, row_named, runs_on_points
 from idvae.cli.parser import Parser
 from idvae.errors import UserError
 from idvae.io.destination import Destination, Kind
+from idvae.options import listed
 
 if TYPE_CHECKING:
     from idvae.report.rows import Row
@@ -35,7 +36,7 @@ def run(argv: Sequence[str]) -> None:
 
     from idvae.report import probe, reconstruction, rows, table, training
 
-    ignore = [name.strip() for name in options.ignore.split(",") if name.strip()]
+    ignore = listed(options.ignore)
     entries = [entry(place) for place in options.scores]
     grouped = rows.rows_of(entries, ignore)
     against = row_named(options.against, [(r.name, r.method) for r in grouped if r.runs])

@@ -12,6 +12,7 @@ from idvae.cli.parser import Parser, add_count, add_seed
 from idvae.errors import UserError
 from idvae.io.destination import Destination
 from idvae.io.progress import Begin, display
+from idvae.options import listed
 from idvae.training.run import WEIGHTS
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def run(argv: Sequence[str]) -> None:
         return
     if options.probe_n is not None:
         raise UserError("--probe-n is of --probe; add it")
-    experts, metrics = _listed(options.experts), _listed(options.metrics)
+    experts, metrics = listed(options.experts), listed(options.metrics)
     if options.infinity and "fd_infinity" not in metrics:
         metrics.append("fd_infinity")
     value_range, weights = _range(options.range), _weights(options.weights)
@@ -160,10 +161,6 @@ def parser() -> Parser:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace --out if it is there")
     return parser
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _range(text: str | None) -> tuple[float, float] | None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from idvae.cli.parser import Parser
 from idvae.errors import UserError
+from idvae.options import listed
 
 if TYPE_CHECKING:
     from idvae.sweep.launchers.launcher import Launcher
@@ -102,7 +103,7 @@ def _flags(pairs: list[str] | None) -> dict[str, str]:
 
 
 def _devices(text: str) -> list[str]:
-    devices = [part.strip() for part in text.split(",") if part.strip()]
+    devices = listed(text)
     if devices != ["auto"]:
         from idvae.training.distributed import torch_device
 

@@ -13,6 +13,7 @@ from idvae.cli.entries import add_comparing, entry, row_named, runs_on_points, t
 from idvae.cli.parser import Parser
 from idvae.errors import UserError
 from idvae.io.destination import Destination, Kind
+from idvae.options import listed
 
 if TYPE_CHECKING:
     from idvae.report.page.subject import Subject
@@ -103,7 +104,7 @@ def _of(places: Sequence[str], options: Namespace, command: str) -> Subject:
     for place in places:
         one = _entry(place)
         (entries if one.scores.row else blank).append(one)
-    ignore = [name.strip() for name in options.ignore.split(",") if name.strip()]
+    ignore = listed(options.ignore)
     rows, scored = grouped(entries, blank, ignore)
     made = table_of(scored, options.metric)
     against = row_named(options.against, [(r.name, r.method) for r in scored if r.runs])

@@ -9,6 +9,7 @@ from idvae.cli import evaluate, judge
 from idvae.cli.launching import add_launcher, launcher_of
 from idvae.cli.parser import Parser
 from idvae.errors import UserError
+from idvae.options import listed
 
 if TYPE_CHECKING:
     from idvae.sweep.jobs import Job
@@ -37,8 +38,10 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--status", metavar="DIR", help="print how far the runs there are, and make none"
     )
-    parser.add_argument("--rows", metavar="NAMES", help="these rows of the plan alone")
-    parser.add_argument("--seeds", metavar="NUMBERS", help="these seeds of the plan alone")
+    parser.add_argument("--rows", metavar="NAMES", default="", help="these rows of the plan alone")
+    parser.add_argument(
+        "--seeds", metavar="NUMBERS", default="", help="these seeds of the plan alone"
+    )
     add_launcher(parser)
     options = parser.parse_args(argv)
     if options.status is not None:
@@ -57,7 +60,7 @@ def run(argv: Sequence[str]) -> int:
     from idvae.sweep.jobs import jobs
     from idvae.sweep.plan import Plan
 
-    plan = Plan.read(file).part(_listed(options.rows), _numbers(options.seeds))
+    plan = Plan.read(file).part(listed(options.rows), _numbers(options.seeds))
     launcher = launcher_of(options)
     out = Path(options.out)
     made = jobs(plan, out)
@@ -71,14 +74,10 @@ def run(argv: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def _listed(names: str | None) -> list[str]:
-    return [name.strip() for name in (names or "").split(",") if name.strip()]
-
-
-def _numbers(seeds: str | None) -> list[int]:
-    if not all(seed.isdigit() for seed in _listed(seeds)):
+def _numbers(seeds: str) -> list[int]:
+    if not all(seed.isdigit() for seed in listed(seeds)):
         raise UserError(f"--seeds {seeds} are no whole numbers joined by commas")
-    return [int(seed) for seed in _listed(seeds)]
+    return [int(seed) for seed in listed(seeds)]
 
 
 def plan_file(place: str) -> Path:

@@ -12,6 +12,7 @@ import numpy as np
 
 from idvae.data.prepared import PreparedSet, Split
 from idvae.errors import UserError, did_you_mean
+from idvae.options import listed
 
 LABELS, ATTRIBUTES = "labels", "attributes"  # what --condition takes beside names of attributes
 
@@ -57,7 +58,7 @@ class Condition:
         if not have:
             hint = "; it has classes: --condition labels" if data.classes else ""
             raise UserError(f"--condition {asked}: {data.name} has no attributes{hint}")
-        names = _listed(asked)
+        names = listed(asked)
         if asked == ATTRIBUTES:
             names = data.meta.get("main_attributes") or list(have)
         for name in names:
@@ -108,7 +109,7 @@ class Condition:
             UserError: a name or number that is not there, or attributes that exclude each other.
         """
         asked: dict[str, bool] = {}
-        for part in _listed(text):
+        for part in listed(text):
             name, equals, value = (piece.strip() for piece in part.partition("="))
             if self.kind == ATTRIBUTES and part in self.names:  # a name that has a = of its own
                 name, equals, value = part, "", ""
@@ -174,10 +175,6 @@ class Condition:
             return on
         has = y[:, self.names.index(name)] > 0
         return np.where(has[:, None], self.changed(y, {name: False}), on)
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _known(name: str, names: Sequence[str], what: str) -> None:

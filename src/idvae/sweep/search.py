@@ -24,7 +24,7 @@ from idvae.errors import UserError
 from idvae.evaluate.experts import parse
 from idvae.evaluate.scores import METRICS
 from idvae.io import strict_yaml
-from idvae.options import fitted
+from idvae.options import fitted, listed
 from idvae.seeds import TRIALS, checked_seed, seed_for
 from idvae.sweep.jobs import Job, job, options_of, planned
 from idvae.sweep.plan import Plan
@@ -100,11 +100,11 @@ def _scoring(asked: dict[str, Any], expert: str, metric: str, path: Path) -> dic
         if flag in asked:
             raise UserError(f"{path}: evaluate, {flag}: a search decides it; leave it out")
     found = {"experts": expert, **asked, "split": SPLIT}
-    specs = [parse(text) for text in str(found["experts"]).split(",")]
+    specs = [parse(text) for text in listed(str(found["experts"]))]
     names = [spec.name if spec.size is None else f"{spec.name}@{spec.size}" for spec in specs]
     if expert not in names:
         raise UserError(f"{path}: the objective's expert {expert} is none of {', '.join(names)}")
-    if metric not in str(asked.get("metrics", metric)).split(","):
+    if metric not in listed(str(asked.get("metrics", metric))):
         raise UserError(f"{path}: the objective {metric} is none of {asked['metrics']}")
     return found
 
