@@ -17,10 +17,10 @@ DATA = "quickstart-faces"  # a name of its own: it meets no set of the user's
 def commands(out: Path) -> list[list[str]]:
     """The commands, in order; `out` holds the run and the pictures."""
     run = str(out / "run")
-    flags = ["--width", "16", "--steps", "8000"]
+    flags = ["--width", "16", "--batch-size", "32", "--steps", "2800"]
     return [
         ["data", "prepare", "avatars", "--size", "32", "--n", "10000", "--name", DATA],
-        ["train", "idvae-plus", "--data", DATA, "--out", run, *flags, "--grid-every", "2000"],
+        ["train", "idvae-plus", "--data", DATA, "--out", run, *flags, "--grid-every", "700"],
         ["sample", run, "-n", "64", "--out", str(out / "samples.png")],
         ["reconstruct", run, "-n", "32", "--out", str(out / "reconstructions.png")],
         ["interpolate", run, "-n", "16", "--out", str(out / "interpolations.png")],
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
         f"""
 Done in {time.monotonic() - began:.0f} s. Look at these:
   {out}/samples.png          faces that no one drew: decoded random codes. Hair, glasses, clothes
-  {" " * len(str(out))}                      should be clear; 8,000 steps leave some edges soft.
+  {" " * len(str(out))}                      should be clear; two minutes leave some edges soft.
   {out}/reconstructions.png  odd rows: faces that were not trained on; below each, Dec(Enc(x)).
   {out}/interpolations.png   each row walks from one face (left) to another (right).
   {out}/run/curves.png       losses: recons falls; Dis(x) and Dis(x') stay off 0 and 1.
