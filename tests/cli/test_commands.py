@@ -184,6 +184,6 @@ def test_a_signal_saves_and_says_how_to_go_on(data_root):
         time.sleep(0.05)
     process.terminate()
     output, _ = process.communicate(timeout=180)
-    assert process.returncode == 0
+    assert process.returncode == 130  # what comes after it in a script is not for half a training
     assert "go on with: idvae train --resume stopped" in output
     assert list(Path("stopped/checkpoints").iterdir())

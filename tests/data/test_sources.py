@@ -312,6 +312,35 @@ def test_adding_a_file_moves_no_other(pictures):
     assert before.items() <= after.items()
 
 
+def test_the_first_few_of_a_folder_are_of_all_its_classes(tmp_path):
+    for name in ("cats", "dogs"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for i in range(40):
+            Image.new("RGB", (9, 9), (i, 0, 0)).save(tmp_path / "pets" / name / f"{i}.png")
+    whole = data.prepare("folder", source=tmp_path / "pets", size=16, set_name="whole")
+    half = data.prepare("folder", source=tmp_path / "pets", size=16, n=40)
+    assert sum(half.counts.values()) == 40
+    for name, n in half.counts.items():
+        some, every = half.split(name).labels(range(n)), whole.split(name).labels(range(2 * n - 1))
+        assert abs(some.mean() - every.mean()) <= 1 / max(n, 1)
+
+
+def test_a_name_that_is_no_utf8_is_a_name(tmp_path):
+    folder = tmp_path / "old"
+    folder.mkdir()
+    for name in (b"caf\xe9.png", b"b.png"):
+        place = os.path.join(os.fsencode(folder), name)
+        with open(place, "wb") as file:
+            Image.new("RGB", (9, 9)).save(file, "PNG")
+    assert sum(data.prepare("folder", source=folder, size=16).counts.values()) == 2
+
+
+def test_two_that_first_use_a_set_at_once_share_it():
+    with ThreadPoolExecutor(2) as pool:
+        a, b = pool.map(data.resolve, ["digits", "digits"])
+    assert a.checksum == b.checksum
+
+
 def test_the_square_is_the_centre_and_transparency_is_white(tmp_path):
     wide = np.zeros((10, 30, 3), np.uint8)
     wide[:, 10:20] = 200

@@ -47,6 +47,10 @@ def streams(monkeypatch):
     return give
 
 
+def without_classes(rows):
+    yield from ({**row, "label": -1} for row in Rows.__iter__(rows))
+
+
 def values(made, split):
     rows = made.split(split)
     return rows.gather(range(len(rows)))[:, 3, 3, 0].tolist()
@@ -86,6 +90,11 @@ def test_sets_that_cannot_be_used_are_told(streams):
     streams(train=Rows(5), test=Rows(5))
     with pytest.raises(UserError, match="does not say how many images it has"):
         data.prepare("hub", source="them/pets", n=3)
+    unlabelled = Rows(5, 34)
+    unlabelled.__class__ = type("Unlabelled", (Rows,), {"__iter__": without_classes})
+    streams(train=Rows(30), test=unlabelled)
+    with pytest.raises(UserError, match=r"test 0 has the class -1, which is none"):
+        data.prepare("hub", source="them/pets", size=16)
     with pytest.raises(UserError, match="hub needs --source"):
         data.prepare("hub")
 

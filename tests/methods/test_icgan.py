@@ -60,3 +60,30 @@ def test_two_commands_make_a_run_that_inverts_the_first(data_root, tmp_path):
     some = range(len(split))
     found = model.attributes(split.gather(some)).argmax(1)
     assert (found == split.labels(some)).mean() > 0.7  # by chance it were 0.1
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        ("vae", "never showed its decoder codes of the prior, which IcGAN draws"),
+        ("bigan", "draws codes of the uniform prior, and IcGAN of the normal one"),
+    ],
+)
+def test_a_decoder_that_does_not_know_its_codes_is_refused(first, words, data_root, tmp_path):
+    digits = str(data.resolve("digits").path)
+    other = start.train(first, digits, tmp_path / first, **FEW)
+    with pytest.raises(UserError, match=words):
+        start.train("icgan", digits, tmp_path / "run", pretrained=str(other.path), **FEW)
+
+
+def test_the_first_run_is_neither_replaced_nor_given_up(data_root, tmp_path):
+    digits = str(data.resolve("digits").path)
+    first = start.train("gan", digits, tmp_path / "first", **FEW)
+    told = {**FEW, "pretrained": str(first.path)}
+    with pytest.raises(UserError, match="first"):
+        start.train("icgan", digits, first.path, overwrite=True, **told)
+    assert load(first.path).method.name == "gan"
+    run = start.train("icgan", digits, tmp_path / "run", **told)
+    (run.path / "frozen.safetensors").write_bytes(b"cut")
+    with pytest.raises(UserError, match=r"is damaged .*put back the file"):
+        start.resume(run.path, {"steps": 99})

@@ -283,3 +283,16 @@ def test_augmentation_is_for_images():
         run_step("idvae", *POINTS, augment="cutout")
     with pytest.raises(UserError, match="--augment: unknown 'color'"):
         run_step("idvae", augment="color")
+
+
+@pytest.mark.parametrize("share", ["none", "1"])
+def test_running_statistics_follow_images_as_they_are(share):
+    """What is shown to θ_dis may be altered; what normalises it in eval mode is of real images."""
+    altered, plain = (
+        run_step("idvae", share=share, augment=policy).method
+        for policy in ("colour,translation,cutout", None)
+    )
+    kept = [name for name, _ in plain.dis_trunk.named_buffers()]
+    assert kept
+    for name in kept:
+        assert torch.equal(altered.dis_trunk.get_buffer(name), plain.dis_trunk.get_buffer(name))

@@ -90,7 +90,7 @@ def test_a_command_that_a_signal_ended_is_told_so(asked):
 )
 def test_a_damaged_file_is_told(asked, text):
     _, out = asked
-    (out / "sweep.yaml").write_text(text)
+    (out / status.FILE).write_text(text)
     with pytest.raises(UserError, match="is damaged"):
         status.read(out)
 

@@ -211,6 +211,7 @@ def test_two_processes_train_it(digits, vae, tmp_path):
         ({"schedules": {"delta": [0.1, 4]}}, "'delta' is none of"),
         ({"schedules": {"lr": [0.1, 0]}}, "0 is out of range"),
         ({"schedules": {"lr.other": [0.1, 5]}}, "names no group 'other'"),
+        ({"optimizer": "rmsprop", "schedules": {"beta2": [0.9, 5]}}, "rmsprop, .* has no beta2"),
         ({"ema": 0.9, "ema_images": 50.0}, "--ema-images"),
     ],
 )

@@ -483,3 +483,35 @@ def test_tensorboard_gets_the_metrics(digits, tmp_path):
     pytest.importorskip("tensorboard")
     run = start.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "tensorboard": True})
     assert list((run.path / "tensorboard").glob("events*"))
+
+
+def test_one_process_trains_in_a_folder(digits, tmp_path):
+    """Two would mix their weights and metrics, one under the options of the other."""
+    out, busy = tmp_path / "run", "another process trains"
+    trainer = begin(digits, out, steps=6, log_every=2, save_every=2)
+
+    def intrude(step, row):
+        with pytest.raises(UserError, match=busy):
+            start.resume(out, {"steps": 9})
+        with pytest.raises(UserError, match=busy):
+            start.train("idvae", digits, out, overwrite=True, **OPTIONS)
+
+    trainer.fit(intrude)
+    assert [row["step"] for row in trainer.run.metrics()] == [2, 4, 6]
+    start.resume(out, {"steps": 8}).fit()
+
+
+def test_a_run_has_all_its_files_from_its_first_moment(digits, tmp_path, monkeypatch):
+    def full(run, rows):
+        raise OSError(28, "No space left on device")
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write_conditions", full)
+        for out in (tmp_path / "run", empty):
+            with pytest.raises(OSError, match="No space"):
+                begin(digits, out, condition="labels")
+            assert not (out / "config.yaml").exists()
+    begin(digits, empty, condition="labels")
+    assert Run.open(empty).conditions().shape[1] == 10

@@ -209,12 +209,21 @@ def test_a_file_may_write_numbers_as_one_does(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("method", "option"), [("age", "g_steps"), ("idvae", "dec_steps"), ("idvae", "relativistic")]
+    ("method", "option"),
+    [
+        ("age", "g_steps"),
+        ("idvae", "dec_steps"),
+        ("idvae", "relativistic"),
+        ("idvae", "edits"),
+        ("idvae", "turned"),
+    ],
 )
 def test_what_is_no_weight_is_not_scheduled(method, option, data_root, tmp_path):
     options = {"width": 4, "threads": 1, "steps": 1, "schedules": {option: [4.0, 3]}}
     if option.endswith("steps"):
         options[option] = 2
+    if option in ("edits", "turned"):
+        options |= {"condition": "labels", "mismatch": 1.0, option: 0.5}
     with pytest.raises(UserError, match=f"{option} is no number that could change"):
         start.train(method, "digits", tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()

@@ -11,6 +11,7 @@ from idvae import methods
 from idvae.cli.parser import Parser
 from idvae.errors import UserError
 
+INTERRUPTED = 130  # as shells have it
 USAGE = """idvae train METHOD --data NAME [--out DIR] [options]
        idvae train --resume DIR [--steps N]"""
 
@@ -90,7 +91,7 @@ def _start(method: str, flags: list[str]) -> int:
         chosen = settings.from_flags(method, flags, [] if options.no_recipe else recipes)
         settings.print_options(chosen)
         return 0
-    settings.from_flags(method, flags)  # a mistyped flag is told before any data are made
+    asked = settings.from_flags(method, flags)  # a mistyped flag is told before any data are made
     if options.data is None:
         raise UserError("say which set to train on: --data NAME; see idvae data list")
     out = options.out or Path("runs") / f"{method}-{Path(options.data).name}"
@@ -98,7 +99,8 @@ def _start(method: str, flags: list[str]) -> int:
     inputs = settings.config_files(flags)
     begun = "TORCHELASTIC_RUN_ID" in os.environ and (out / "config.yaml").is_file()
     if first and not begun:  # else the processes find out together whether torchrun started anew
-        Run.check_new(out, options.overwrite, inputs)  # before any data are made
+        reads = (*inputs, *start.first_phase(asked))
+        Run.check_new(out, options.overwrite, reads)  # before any data are made
     prepared = start.open_data(options.data)
     recipes = [] if options.no_recipe else start.recipes_of(method, prepared)
     chosen = settings.from_flags(method, flags, recipes)
@@ -158,9 +160,10 @@ def _fit(trainer: Any) -> int:
     finally:
         leave_processes()  # the others have ended by now
         finish(trainer)
-    if not done:
-        print(f"stopped at step {trainer.step:,}; go on with: idvae train --resume {run.path}")
-    return 0
+    if done:
+        return 0
+    print(f"stopped at step {trainer.step:,}; go on with: idvae train --resume {run.path}")
+    return INTERRUPTED if trainer.processes.world == 1 else 0  # torchrun would begin it anew
 
 
 def finish(trainer: Any) -> None:

@@ -2,7 +2,9 @@
 
 import os
 import sys
+from contextlib import AbstractContextManager
 from importlib import import_module
+from math import inf
 from pathlib import Path
 
 from idvae.data.opening import is_address, is_prepared, opened
@@ -10,6 +12,8 @@ from idvae.data.prepared import FOLDER, PreparedSet
 from idvae.data.source import DOWNLOAD, SIZES, Request, Source
 from idvae.errors import UserError, did_you_mean
 from idvae.io.destination import Destination
+from idvae.io.files import is_plain_name
+from idvae.io.locks import alone
 from idvae.io.places import data_folder as root
 from idvae.seeds import checked_seed
 
@@ -110,7 +114,7 @@ def prepare(
     if name in FROM_ANYWHERE and request.source is not None:
         base = Path(request.source).resolve().name.removesuffix(".tar")
     full = set_name or (base if chosen.kind == "points" else f"{base}-{size}")
-    if not full or "/" in full or full.startswith("."):
+    if not is_plain_name(full):
         raise UserError(f"--name {full!r} cannot name a set; use letters, digits and dashes")
     path = root() / full
     asked = {
@@ -234,11 +238,18 @@ def resolve(name: str | os.PathLike[str]) -> PreparedSet:
             )
         raise _unknown(text, "data set")
     try:
-        return prepare(source, size=size)
+        with _one_prepares(text):
+            return prepare(source, size=size)
     except UserError as error:
         if get(source).needs_nothing:
             raise
         raise UserError(f"{text} is not prepared: {error}") from error
+
+
+def _one_prepares(name: str) -> AbstractContextManager[object]:
+    """Wait while another process prepares the same unasked, whose set then serves both."""
+    root().mkdir(parents=True, exist_ok=True)
+    return alone(root() / f".{name}.lock", f"{name} is being prepared; wait for it", inf)
 
 
 def _is_far(source: str, place: str | None) -> bool:

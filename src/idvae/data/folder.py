@@ -45,7 +45,7 @@ def plan(request: Request) -> Plan:
     files = list_images(root)
     splits, rule = _splits(root, files)
     indices = {split: np.array(rows, np.int64) for split, rows in splits.items()}
-    indices = at_most(indices, request.n, str(root))
+    indices = at_most(indices, request.n, str(root), sorted_by_name=True)
     order = [i for rows in indices.values() for i in rows]
     channels = _channels([files[i] for i in order])
     attributes, attribute_names = None, None
@@ -148,7 +148,7 @@ def _splits(root: Path, files: list[Path]) -> tuple[dict[str, list[int]], str]:
         return splits, "the folders train, validation and test"
     for i, file in enumerate(files):
         # By name, so that adding a file moves no other.
-        digest = hashlib.sha256(file.relative_to(root).as_posix().encode()).digest()
+        digest = hashlib.sha256(os.fsencode(file.relative_to(root).as_posix())).digest()
         tenth = digest[0] % 10
         splits["test" if tenth == 9 else "validation" if tenth == 8 else "train"].append(i)
     if not splits["train"]:  # a handful of files: train on what there is

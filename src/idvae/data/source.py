@@ -119,8 +119,17 @@ def in_batches(indices: np.ndarray, size: int = 1000) -> Iterator[np.ndarray]:
         yield indices[first : first + size]
 
 
-def at_most(splits: dict[str, np.ndarray], n: int | None, what: str) -> dict[str, np.ndarray]:
-    """The first rows of each split, n in all, in the proportions of the whole.
+def at_most(
+    splits: dict[str, np.ndarray], n: int | None, what: str, sorted_by_name: bool = False
+) -> dict[str, np.ndarray]:
+    """Rows of each split, n in all, in the proportions of the whole.
+
+    Args:
+        splits: all rows.
+        n: how many; None takes all.
+        what: has these rows, for the message.
+        sorted_by_name: whether the rows are, by class maybe: they are then taken at even distances,
+            and otherwise from the first.
 
     Raises:
         UserError: more are asked for than there are.
@@ -134,7 +143,10 @@ def at_most(splits: dict[str, np.ndarray], n: int | None, what: str) -> dict[str
     # Where each split ends is rounded, not each length: lengths would not add up to n.
     ends = [round(int(end) * n / total) for end in np.cumsum(lengths)]
     taken = np.diff(ends, prepend=0)
-    return {name: rows[:k] for (name, rows), k in zip(splits.items(), taken, strict=True)}
+    found = {}
+    for (name, rows), k in zip(splits.items(), taken, strict=True):
+        found[name] = rows[np.arange(k) * len(rows) // max(k, 1)] if sorted_by_name else rows[:k]
+    return found
 
 
 def missing(package: str, error: Exception, extra: str = "data") -> UserError:

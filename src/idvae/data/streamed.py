@@ -63,7 +63,7 @@ def plan(request: Request) -> Plan:
         for k, row in enumerate(islice(streams[split], taken[split])):
             where = f"{request.source}, {split} {k}"
             pixels = decoded(_bytes(row[image]), where, request.size, channels)
-            yield pixels, int(row[label]) if label else 0
+            yield pixels, _class(row[label], where) if label else 0
 
     def batches() -> Iterator[Batch]:
         total = sum(taken[s] or counts[s] or 0 for s in streams)
@@ -82,6 +82,14 @@ def plan(request: Request) -> Plan:
         "classes": list(streams["train"].features[label].names) if label else None,
     }
     return Plan(facts, batches())
+
+
+def _class(value: object, where: str) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise UserError(
+            f"{where} has the class {value}, which is none; a set needs one of all images"
+        )
+    return value
 
 
 def _streams(found: Any, address: str) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def plan(request: Request) -> Plan:
     if not samples:
         raise UserError(f"{request.source} holds no image; endings are {', '.join(ENDINGS)}")
     splits, rule = _splits(samples)
-    splits = at_most(splits, request.n, request.source)
+    splits = at_most(splits, request.n, request.source, sorted_by_name=True)
     labels = _labels(samples)
     channels = _channels(samples[:LOOKED_AT])
     lines = "\n".join(f"{s.where} {s.offset} {s.size} {s.label}" for s in samples)
@@ -164,7 +164,7 @@ def _splits(samples: list[Sample]) -> tuple[dict[str, np.ndarray], str]:
     for i, one in enumerate(samples):
         split = told[one.tar] if by_name else None
         if split is None:
-            tenth = hashlib.sha256(one.key.encode()).digest()[0] % 10
+            tenth = hashlib.sha256(os.fsencode(one.key)).digest()[0] % 10
             split = "test" if tenth == 9 else "validation" if tenth == 8 else "train"
         rows[split].append(i)
     rule = "the names of the tars"

@@ -6,6 +6,7 @@ same call underneath, but does not hand the file on, and on leaving unlocks it f
 """
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,15 +43,44 @@ def alone(path: Path, otherwise: str, patience: float = 0.0) -> Iterator[IO[byte
         yield lock
 
 
-def is_held(path: Path) -> bool:
-    """Whether a process holds the lock that a file is; looking is nobody's hindrance for long."""
+@contextmanager
+def alone_in(folder: Path, otherwise: str) -> Iterator[None]:
+    """Hold the lock that a folder itself is: it goes where the folder is moved.
+
+    A file system that cannot lock a folder, as some behind a network, keeps nobody out.
+
+    Args:
+        folder: which is there.
+        otherwise: what it means that another holds it, and what to do.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        file = path.open("rb")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(otherwise) from error
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock of a file or folder; looking hinders nobody for long."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # as `alone_in`
+        return False
+    finally:
+        os.close(handle)
     return False

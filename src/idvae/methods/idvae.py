@@ -134,6 +134,7 @@ class IDVAE(Adversarial):
         "dec": "omega L_GAN + lambda L_recons^dis (+ gamma L_recons)   [13, 12, 11]",
     }
     reads = "shared"
+    counted = ("edits", "turned")
     rows_at = {"eps_dec": 1, "z_dec": 1, "views": 2}
 
     def __init__(self, nets: Networks, config: IDVAEConfig) -> None:
@@ -268,10 +269,11 @@ class IDVAE(Adversarial):
         if "r2" in self.terms:
             fakes = [fake.requires_grad_() for fake in fakes]
         of_x, *of_fakes = next(self.views)
-        if of_x is not None:
-            h = self.shared(augment(x, of_x, self.augmentations), y)
         with statistics_of("real"):
-            features = [self.dis_trunk(h, y)]
+            of_real = self.dis_trunk(h, y)
+        if of_x is not None:  # running statistics have followed x as it is
+            of_real = self.shown(x, y, of_x)
+        features = [of_real]
         features += [self.shown(fake, y, of) for fake, of in zip(fakes, of_fakes, strict=False)]
         logits = [self.dis(g) for g in features]
         names = ("dis_x", "dis_gen", "dis_rec")

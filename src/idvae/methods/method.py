@@ -47,6 +47,7 @@ class Method(nn.Module):
         frozen: network → the network of another run whose weights it has and keeps; that run is
             the option `pretrained` of Config. It is in no group, and stays in eval mode.
         first_phase: how that run is trained, `idvae train …`, for who did not name one.
+        counted: options that say how many images of a batch: no schedule can change them.
         rows_at: noise → the dimension along which it has a row for each image, where that is not
             the first: of several processes each has the rows of its own images.
     Attributes of an instance:
@@ -77,6 +78,7 @@ class Method(nn.Module):
     averaged: ClassVar[tuple[str, ...]] = ("dec",)
     frozen: ClassVar[Mapping[str, str]] = {}
     first_phase: ClassVar[str] = ""
+    counted: ClassVar[tuple[str, ...]] = ()
     rows_at: ClassVar[Mapping[str, int]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:

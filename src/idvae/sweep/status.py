@@ -1,6 +1,6 @@
 """How far the runs of a sweep are, by their folders alone.
 
-OUT/sweep.yaml holds what the last call of a sweep asked for: which runs, how many steps, which
+OUT/.sweep.yaml holds what the last call of a sweep asked for: which runs, how many steps, which
 scores. Everything else is looked up in the folders when it is asked.
 """
 
@@ -15,7 +15,7 @@ from idvae.io.files import atomic_file
 from idvae.io.locks import is_held
 from idvae.sweep.goal import Goal
 
-FILE = "sweep.yaml"
+FILE = ".sweep.yaml"  # hidden: a user's plan may lie there under the plain name
 LOCK = ".lock"  # of the sweep that works in a folder
 WORST_FIRST = ("failed", "running", "waiting", "finished", "scored")
 

@@ -198,10 +198,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _damaged(path: Path, error: Exception) -> UserError:
-    return UserError(
-        f"{path} is damaged or no checkpoint of idvae ({str(error)[:200]}); delete the folder "
-        f"{path.parent} to go on from the one before"
-    )
+    mend = "put back the file that its training wrote, or train it again"
+    if path.parent.name.isdigit():  # the folder of a step, and not the run's
+        mend = f"delete the folder {path.parent} to go on from the one before"
+    return UserError(f"{path} is damaged or no checkpoint of idvae ({str(error)[:200]}); {mend}")
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:

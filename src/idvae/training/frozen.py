@@ -32,6 +32,11 @@ def pretrain(method: Method) -> None:
     if run.is_released:
         raise UserError(f"{run.path} is a released model, without all networks of its training")
     other = methods.get(run.config["method"])
+    if "dec" in method.frozen and other.prior != method.prior:
+        raise UserError(
+            f"{run.path} draws codes of the {other.prior} prior, and {method.title} of the "
+            f"{method.prior} one: its decoder does not know them"
+        )
     saved = checkpoints.load(run.path / "checkpoints", other.name)
     for own, theirs in method.frozen.items():
         if saved.average is not None and theirs in other.averaged:
@@ -40,10 +45,21 @@ def pretrain(method: Method) -> None:
             found = _within(theirs, saved.model)
         if not found:
             raise UserError(f"{run.path} has no network {theirs!r}, which {method.title} needs")
+        if own == "dec" and not _knows_prior(found):
+            raise UserError(
+                f"{run.path} never showed its decoder codes of the prior, which {method.title} "
+                f"draws; take a run of idvae train {method.first_phase}"
+            )
         network = getattr(method, own)
         dtype = next(network.parameters()).dtype
         found = {key: v.to(dtype) if v.is_floating_point() else v for key, v in found.items()}
         checkpoints.load_weights(network, found, run.path)
+
+
+def _knows_prior(decoder: Mapping[str, Tensor]) -> bool:
+    """Whether its running statistics of such codes, the first row, ever followed a batch."""
+    kept = [value for key, value in decoder.items() if key.endswith("running_var")]
+    return not kept or any(bool((value[0] != 1).any()) for value in kept)
 
 
 def store(method: Method, run: Run) -> None:

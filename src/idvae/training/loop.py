@@ -1,7 +1,7 @@
 """The one training loop. It names no method: a method names its groups and asks for updates."""
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 from torch import Tensor, float32, float64
 
@@ -74,12 +74,14 @@ class Trainer:
 
         Raises:
             DivergedError: a loss stopped being finite; the checkpoints before it are kept.
+            UserError: another process trains the same run.
         """
         config = self.config
         self.method.train()
         self.log.begin(self.step)
         feed = batches.prefetched(self.inputs, self.step, config.steps, config.workers)
-        with stop_signals() as stopped, lost_process_told(), closing(feed):
+        alone = self.run.alone() if self.is_first else nullcontext()
+        with alone, stop_signals() as stopped, lost_process_told(), closing(feed):
             for inputs in feed:
                 self._train_step(inputs)
                 if self.step % config.log_every == 0 or self.step == config.steps:

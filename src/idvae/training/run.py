@@ -13,7 +13,8 @@ Read without torch: reports are made from these files alone.
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from idvae.io import strict_yaml
 from idvae.io.arrays import ALONE, ArrayFile
 from idvae.io.destination import Destination, Kind
 from idvae.io.files import atomic_file, clear_rests, read_bounded
+from idvae.io.locks import alone_in, is_held
 from idvae.training import run_config
 
 MOST_METRICS = 1 << 28  # bytes: a million lines and more
@@ -52,6 +54,7 @@ class Run:
         config: Mapping[str, Any],
         overwrite: bool = False,
         inputs: tuple[Path, ...] = (),
+        fill: Callable[["Run"], None] = lambda run: None,
     ) -> "Run":
         """Make a new run folder; a run that it replaces is removed once the new one is there.
 
@@ -60,6 +63,7 @@ class Run:
             config: for config.yaml.
             overwrite: replace a run that is there.
             inputs: what the training reads.
+            fill: writes what else the run is to hold from its first moment.
 
         Raises:
             UserError: as `check_new`.
@@ -68,10 +72,12 @@ class Run:
         destination = cls.check_new(path, overwrite, inputs)
         whole = {"format": run_config.FORMAT, **config}
         if destination is None:  # made by the user, who may stand in it or have mounted it
-            cls(path, whole).write_config()
+            fill(cls(path, whole))
+            cls(path, whole).write_config()  # last: without it the folder is no run
         else:
             with destination.folder() as folder:
                 cls(folder, whole).write_config()
+                fill(cls(folder, whole))
         return cls(path, whole)
 
     @classmethod
@@ -90,6 +96,7 @@ class Run:
             raise exists_already(path, f"go on with --resume {path}, choose another --out,")
         destination = Destination(path, overwrite, FOLDER, inputs)
         destination.check()
+        cls(path, {}).check_idle()
         return destination
 
     @classmethod
@@ -109,6 +116,19 @@ class Run:
         config = strict_yaml.read_mapping(file)
         run_config.check(config, file)
         return cls(path, config)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold the folder while training in it; another process that does so is a UserError."""
+        return alone_in(self.path, self._busy)
+
+    def check_idle(self) -> None:
+        """Raise UserError where another process trains in the folder."""
+        if is_held(self.path):
+            raise UserError(self._busy)
+
+    @property
+    def _busy(self) -> str:
+        return f"another process trains {self.path}; wait for it, or stop it"
 
     @property
     def is_released(self) -> bool:

@@ -65,6 +65,7 @@ class Saving:
             UserError: the checkpoint cannot be used.
         """
         if self.processes.is_first:
+            self.run.check_idle()
             self.run.clear_rests()
             checkpoints.remove_unfinished(self.folder)
             self.run.rewind_metrics(self.newest)

@@ -53,7 +53,8 @@ class Weights:
                 there = ", ".join([RATE, BETA2, *known])
                 raise UserError(f"--schedules: {name!r} is none of {there}")
             start: Any = getattr(method.config, known[name])
-            if type(start) is not float:  # a count of updates cannot change between two steps
+            # A count of updates, or of images of a batch, cannot change between two steps.
+            if type(start) is not float or known[name] in method.counted:
                 raise UserError(f"--schedules: {name} is no number that could change")
             if not start:
                 raise UserError(

@@ -124,14 +124,28 @@ def start(
     config["step_macs"] = step_macs(trainer.method)
     config |= _notes_of(trainer)
     if trainer.is_first:
-        trainer.run = Run.create(out, config, overwrite, (prepared.path, *inputs))
-        frozen.store(trainer.method, trainer.run)
-        if condition is not None:
-            split = prepared.split("train")
-            some = np.linspace(0, len(split) - 1, min(CONDITIONS, len(split))).astype(np.int64)
-            trainer.run.write_conditions(condition.rows(prepared, split, some))
+
+        def fill(run: Run) -> None:
+            frozen.store(trainer.method, run)
+            if condition is not None:
+                run.write_conditions(_some_conditions(condition, prepared))
+
+        inputs = (prepared.path, *inputs, *first_phase(chosen))
+        trainer.run = Run.create(out, config, overwrite, inputs, fill)
     trainer.processes.barrier()
     return trainer
+
+
+def _some_conditions(condition: Condition, prepared: PreparedSet) -> np.ndarray:
+    split = prepared.split("train")
+    some = np.linspace(0, len(split) - 1, min(CONDITIONS, len(split))).astype(np.int64)
+    return condition.rows(prepared, split, some)
+
+
+def first_phase(chosen: Settings) -> tuple[Path, ...]:
+    """The folder of the run that a method starts from, where it starts from one."""
+    place = getattr(chosen.method_config, "pretrained", None)
+    return (Path(place),) if place else ()
 
 
 def resolved_for(chosen: Settings, prepared: PreparedSet) -> Settings:

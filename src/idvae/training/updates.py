@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from idvae.errors import UserError
 from idvae.methods.method import Method
 from idvae.networks import spectral
 from idvae.training import optimizers, schedules
@@ -36,6 +37,12 @@ class Updates:
         self.weights = schedules.Weights(method, config.schedules, processes.device, dtype)
         self.parameters = {group: method.group_parameters(group) for group in method.groups}
         self.optimizers = {group: self._optimizer(group) for group in method.groups}
+        for group, optimizer in self.optimizers.items():
+            if self._plan(schedules.BETA2, group) and "betas" not in optimizer.defaults:
+                name = config.optimizer_of.get(group, config.optimizer)
+                raise UserError(
+                    f"--schedules: {name}, the optimizer of {group}, has no {schedules.BETA2}"
+                )
         self.normalised = {
             group: [n for name in names for n in spectral.normalised(getattr(method, name))]
             for group, names in method.groups.items()

@@ -246,6 +246,13 @@ def test_only_what_is_left_is_written(tmp_path, single, monkeypatch):
     )
 
 
+def test_what_a_call_of_another_size_left_is_no_part_of_the_set(tmp_path, single):
+    once = sets.sharded(single, tmp_path / "once" / "x", 16)
+    kill_at(single, tmp_path / "x", 6)
+    made = sets.sharded(single, tmp_path / "x", 16)
+    assert everything(made.path) == everything(once.path)
+
+
 def damage(part):
     with (part / "train-images-000001.npy").open("r+b") as file:
         file.seek(500)

@@ -82,8 +82,8 @@ def write_folder(prepared: PreparedSet, path: Path, shard_bytes: int, overwrite:
             rest.unlink()
         meta = write_shards(prepared, path.name, InFolder(part), part, shard_bytes)
         with destination.folder() as folder:
-            for file in part.glob("*.npy"):
-                file.rename(folder / file.name)
+            for name in _files(prepared, shard_bytes):  # a call with other sizes may have left more
+                (part / name).rename(folder / name)
             (folder / META).write_text(meta, encoding="utf-8")
         shutil.rmtree(part)
 
@@ -166,6 +166,12 @@ def write_shards(
     for (column, _), digest in zip(work, found, strict=True):
         digests[column.key].append(digest)
     return _index(prepared, name, shard_bytes, digests)
+
+
+def _files(prepared: PreparedSet, shard_bytes: int) -> list[str]:
+    return [
+        column.file(k) for column in columns_of(prepared, shard_bytes) for k in range(column.shards)
+    ]
 
 
 def _pieces(column: Column, k: int, split: Split) -> Iterator[bytes]:
