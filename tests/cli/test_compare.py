@@ -73,6 +73,35 @@ def test_all_of_the_comparison_is_written(capsys):
         assert picture.width > picture.height > 4 * 2 * 56
 
 
+def test_scores_of_an_earlier_step_are_not_told_as_those_of_the_newest(capsys):
+    shutil.copytree("gan-0", "more")
+    assert main(["train", "--resume", "more", "--steps", "8"]) == 0
+    assert main(["compare", "more", "idvae-0", "--out", "earlier"]) == 0
+    text = Path("earlier/table.md").read_text()
+    assert "GAN was scored at step 4 of 8: what training took is told up to step 4" in text
+    lines = Path("earlier/table.csv").read_text().splitlines()
+    cost = 4 * 8 * yaml.safe_load(Path("more/config.yaml").read_text())["step_macs"]
+    assert f"GAN,,training_macs,{float(cost)!r},,,,,," in lines
+    shutil.copytree("vae-0", "vae-2")
+    config = yaml.safe_load(Path("vae-2/config.yaml").read_text())
+    config["options"]["seed"] = 2
+    Path("vae-2/config.yaml").write_text(yaml.safe_dump(config))
+    for name in ("vae-1", "vae-2"):
+        shutil.copytree(name, f"on-{name}")
+        assert main(["train", "--resume", f"on-{name}", "--steps", "8"]) == 0
+    flags = ["--experts", "mine=net.onnx@16", "-n", "60", "--reference-n", "200"]
+    flags += ["--repeats", "2", "--metrics", "fd,kid", "--overwrite"]
+    assert main(["evaluate", "on-vae-1", *flags]) == 0
+    capsys.readouterr()
+    assert main(["compare", "on-vae-1", "on-vae-2", "--out", "refused"]) == 2
+    told = capsys.readouterr().err
+    assert "on-vae-2 and on-vae-1 are seeds of one row, VAE, and were scored at steps 4 and" in told
+    assert "score it again: idvae evaluate on-vae-2 --step 8 --overwrite" in told
+    assert main(["evaluate", "on-vae-2", "--step", "8", *flags]) == 0
+    assert main(["compare", "on-vae-1", "on-vae-2", "--out", "mended"]) == 0
+    assert "was scored at" not in Path("mended/table.md").read_text()
+
+
 def test_a_run_whose_checkpoints_are_gone_keeps_its_numbers_and_has_no_picture(capsys):
     shutil.copytree("gan-0", "bare", ignore=shutil.ignore_patterns("checkpoints"))
     assert main(["compare", "bare", "vae-0/scores.json", "--out", "some"]) == 0

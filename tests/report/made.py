@@ -38,20 +38,21 @@ def a_run(
     return run
 
 
-def scored(name, fds, error=None, indices="x", facts=None):
+def scored(name, fds, error=None, indices="x", facts=None, step=None):
     """Scores of sample sets by two experts, and a reconstruction error with its standard error."""
+    about = {} if step is None else {"step": step}
     rows = {"a": {"fd": value(*fds)}, "b": {"fd": value(*(2 * fd for fd in fds))}}
     reconstruction = None
     if error is not None:
         values = {"squared_error": {"mean": error, "standard_error": 0.5}}
         reconstruction = {"facts": {"n": 100, "indices": indices}, "values": values}
     baseline = {"a": {"fd": value(0.5)}, "b": {"fd": value(0.7)}}
-    return Scores(name, facts or {"n": 1}, rows, baseline, reconstruction)
+    return Scores(name, facts or {"n": 1}, rows, baseline, reconstruction, about)
 
 
-def entry(folder, method="idvae", seed=0, fds=(1.0, 3.0), error=None, **options):
-    """A scored run, on disk and as an entry."""
+def entry(folder, method="idvae", seed=0, fds=(1.0, 3.0), error=None, step=None, **options):
+    """A run scored at a step, on disk and as an entry."""
     run = a_run(folder, method, seed, **options)
-    scores = scored(folder.name, fds, error)
+    scores = scored(folder.name, fds, error, step=step)
     scores.save(folder / "scores.json")
     return Entry(scores, run, TITLES[method])

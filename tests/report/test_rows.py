@@ -104,6 +104,27 @@ def test_seeds_that_reconstructed_different_images_are_refused(tmp_path):
         rows_of([a, b])
 
 
+def test_seeds_scored_at_different_steps_are_refused(tmp_path):
+    old = entry(tmp_path / "old", seed=0, step=60)
+    made = [entry(tmp_path / "a", seed=1, step=100), old, entry(tmp_path / "b", seed=2)]
+    with pytest.raises(UserError, match="IDVAE, and were scored at steps 60 and 100; sco") as told:
+        rows_of(made)
+    assert f"idvae evaluate {old.run.path} --step 100 --overwrite" in str(told.value)
+    assert "\n" not in str(told.value)
+    (old.run.path / "checkpoints" / "60").mkdir(parents=True)  # the newest that it has
+    with pytest.raises(UserError, match=r"train it on \(idvae train --resume .*old\) and score"):
+        rows_of(made)
+    (row,) = rows_of([made[0], made[2]])  # older scores do not say of which step they are
+    assert (row.step, row.newest) == (100, 100)
+    assert rows_of([made[2]])[0].step is None
+
+
+def test_a_step_that_no_evaluation_writes_is_told(tmp_path):
+    entry(tmp_path / "r", step="last")
+    with pytest.raises(UserError, match="the step is no number"):
+        open_entry(tmp_path / "r")
+
+
 def test_one_method_on_two_sets_is_two_rows(tmp_path):
     made = [entry(tmp_path / c, checksum=c) for c in ("abc", "xyz")]
     names = [row.name for row in rows_of(made, ["data"])]

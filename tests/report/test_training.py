@@ -112,6 +112,19 @@ def test_a_training_that_stopped_is_told_and_costs_what_it_did(tmp_path):
     assert remarks([row]) == ["r (IDVAE) stopped at step 100 of 400."]
 
 
+def test_scores_of_an_earlier_step_are_told_and_cost_what_it_did(tmp_path):
+    made = entry(tmp_path / "r", step=80)
+    (row,) = rows_of([made])
+    # 600 images at 10 a second, 200 of the next 400 at 40.
+    assert training_of(row) == Training(1500, 80 * 10 * 2_000_000, pytest.approx(65 / 60))
+    told = "IDVAE was scored at step 80 of 100: what training took is told up to step 80, and"
+    assert remarks([row]) == [f"{told} pictures are of the newest."]
+    for step in (60, 80):
+        (made.run.path / "checkpoints" / str(step)).mkdir(parents=True)
+    assert remarks([row]) == []  # the line of metrics after it is of no weights that are left
+    assert remarks(rows_of([entry(tmp_path / "new", step=100)])) == []
+
+
 @pytest.mark.parametrize(
     ("count", "text"),
     [

@@ -106,6 +106,9 @@ class Scores:
                     expert: {m: Value(v["mean"], v["sd"], tuple(v["values"])) for m, v in r.items()}
                     for expert, r in content[part].items()
                 }
+            step = content.get("about", {}).get("step")
+            if step is not None and type(step) is not int:
+                raise ValueError("the step is no number")
             return cls(**content)
         except FileNotFoundError as error:
             raise UserError(f"{path}: no such file; idvae evaluate writes it") from error

@@ -12,7 +12,7 @@ from idvae.data.prepared import SPLITS
 from idvae.errors import UserError
 from idvae.evaluate.scores import Row as Values
 from idvae.evaluate.scores import Scores, Value, check_comparable, file_name
-from idvae.training.run import Run
+from idvae.training.run import Run, checkpoint_steps
 
 # Options that do not change what a method learns, or that seeds of one row differ in.
 FREE = (
@@ -66,6 +66,16 @@ class Row:
         return tuple(seed_of(run) for run in self.runs)
 
     @property
+    def step(self) -> int | None:
+        """The step whose scores these are; None where they do not say."""
+        return self.scores.about.get("step") if self.runs else None
+
+    @property
+    def newest(self) -> int | None:
+        """The newest step of the runs; None where there are none."""
+        return max(map(newest_step, self.runs), default=None)
+
+    @property
     def method(self) -> str | None:
         """The registered name; None for images that were not trained with idvae."""
         return self.runs[0].config["method"] if self.runs else None
@@ -76,6 +86,19 @@ def seed_of(run: Run) -> int:
     return run.config["options"].get("seed", 0)
 
 
+def steps_done(run: Run) -> int:
+    """The step of the last line of metrics, or all steps asked for where there is none."""
+    rows = run.metrics()
+    return rows[-1]["step"] if rows else run.config["options"]["steps"]
+
+
+def newest_step(run: Run) -> int:
+    """The step of the weights that a run has; where they are gone, the last that it tells of."""
+    if run.is_released:
+        return run.config["released"]["step"]
+    return max(checkpoint_steps(run.path / "checkpoints"), default=0) or steps_done(run)
+
+
 def rows_of(entries: Sequence[Entry], ignore: Sequence[str] = ()) -> list[Row]:
     """Group entries into rows, in the order in which they were given.
 
@@ -84,7 +107,8 @@ def rows_of(entries: Sequence[Entry], ignore: Sequence[str] = ()) -> list[Row]:
         ignore: facts that may differ, as of `check_comparable`; "data" is the training data.
 
     Raises:
-        UserError: none, facts or training data that differ, or a seed that is there twice.
+        UserError: none, facts or training data that differ, a seed that is there twice, or seeds
+            of one row that were scored at different steps.
     """
     if not entries:
         raise UserError("nothing to compare: name at least one scores.json or run")
@@ -185,15 +209,36 @@ def _row(name: str, group: Sequence[Entry]) -> Row:
                 f"{a.run.path} and {b.run.path} are the same training, {name} with seed "
                 f"{seed_of(a.run)}; name one of them"
             )
+    step = _step_of(name, group)
     merged = Scores(
         name,
         group[0].scores.facts,
         _over_runs([entry.scores.row for entry in group]),
         group[0].scores.true_data,
         _reconstruction(group),
+        about={} if step is None else {"step": step},
         warnings=list(dict.fromkeys(w for entry in group for w in entry.scores.warnings)),
     )
     return Row(merged, tuple(entry.run for entry in group))
+
+
+def _step_of(name: str, group: Sequence[Entry]) -> int | None:
+    """The step at which all runs of a row were scored; None where none of them says."""
+    known = [entry for entry in group if entry.scores.about.get("step") is not None]
+    if not known:
+        return None
+    low, high = (f(known, key=lambda entry: entry.scores.about["step"]) for f in (min, max))
+    step, other = (entry.scores.about["step"] for entry in (high, low))
+    if step != other:
+        path = low.run.path
+        there = newest_step(low.run) >= step
+        on = "" if there else f"train it on (idvae train --resume {path}) and "
+        raise UserError(
+            f"{path} and {high.run.path} are seeds of one row, {name}, and were scored at steps "
+            f"{other:,} and {step:,}; {on}score it again: idvae evaluate {path} --step {step} "
+            "--overwrite, and the flags as before"
+        )
+    return step
 
 
 def _over_runs(parts: Sequence[Values]) -> Values:

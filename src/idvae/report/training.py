@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from idvae.report.rows import Row, differing
+from idvae.report.rows import Row, differing, steps_done
 from idvae.training.run import Run
 
 UNITS = (("P", 1e15), ("T", 1e12))
@@ -29,41 +29,41 @@ class Training:
 
 
 def training_of(row: Row) -> Training:
-    """The training of a row, every part None where there is no run or a run does not say."""
+    """The training of a row, up to the step that was scored; every part None where there is no run
+    or a run does not say."""
     if not row.runs:
         return Training()
     counts = row.runs[0].config.get("parameters")
     return Training(
         sum(counts.values()) if counts else None,
-        _mean([macs(run) for run in row.runs]),
-        _mean([minutes(run) for run in row.runs]),
+        _mean([macs(run, row.step) for run in row.runs]),
+        _mean([minutes(run, row.step) for run in row.runs]),
     )
 
 
-def steps_done(run: Run) -> int:
-    """The step of the last line of metrics, or all steps asked for where there is none."""
-    rows = run.metrics()
-    return rows[-1]["step"] if rows else run.config["options"]["steps"]
-
-
-def macs(run: Run) -> float | None:
-    """Multiply-adds of the steps that were made, by all processes."""
+def macs(run: Run, last: int | None = None) -> float | None:
+    """Multiply-adds of the steps that were made, those after `last` left out, by all processes."""
     each = run.config.get("step_macs")
-    return None if each is None else each * images(run, 0, steps_done(run))
+    done = steps_done(run) if last is None else min(last, steps_done(run))
+    return None if each is None else each * images(run, 0, done)
 
 
-def minutes(run: Run) -> float | None:
+def minutes(run: Run, last: int | None = None) -> float | None:
     """Time in training steps, from the images and the speed of each line of metrics.
 
-    Each process counts: two that train together for an hour take two hours of a processor or GPU.
+    Steps after `last` are left out. Each process counts: two that train together for an hour take
+    two hours of a processor or GPU.
     """
     seconds, before = 0.0, 0
     for row in run.metrics():
+        step = row["step"] if last is None else min(last, row["step"])
+        if step <= before:
+            continue
         if not row.get("images_per_s"):
             return None
-        together = images(run, before, row["step"]) / row["images_per_s"]
-        seconds += together * run.processes(row["step"])
-        before = row["step"]
+        together = images(run, before, step) / row["images_per_s"]
+        seconds += together * run.processes(step)
+        before = step
     return seconds / 60 if before else None
 
 
@@ -88,6 +88,11 @@ def remarks(rows: Sequence[Row]) -> list[str]:
         values = ", ".join(f"{row} {value}" for row, value in by_row.items())
         told.append(f"Not the same in all rows: {name} ({values}).")
     for row in rows:
+        if row.step is not None and row.step < row.newest:
+            told.append(
+                f"{row.name} was scored at step {row.step:,} of {row.newest:,}: what training took "
+                f"is told up to step {row.step:,}, and pictures are of the newest."
+            )
         for run in row.runs:
             done, asked = steps_done(run), run.config["options"]["steps"]
             if done < asked:
