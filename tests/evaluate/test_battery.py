@@ -127,6 +127,36 @@ def test_true_data_from_elsewhere_and_none_at_all():
     assert any("no real-data baseline" in w for w in without.warnings)
 
 
+@pytest.mark.parametrize("kind", ["sampler", "iterable"])
+def test_the_baseline_of_images_without_a_checksum_is_of_these_images(kind, own_cache):
+    def found(level):
+        def draw(n, seed):
+            return images(n, 30 + seed % 7, level=level)
+
+        real = draw if kind == "sampler" else iter([draw(100, 0)])
+        return scored(images(300, seed=1), experts=[toy()], repeats=1, true_data=real).true_data
+
+    near, far = found(128), found(40)
+    assert far["toy"]["fd"].mean > 2 * near["toy"]["fd"].mean
+    assert list((own_cache / "statistics").glob("*.scores.json")) == []
+
+
+@pytest.mark.parametrize("kind", ["sampler", "iterable"])
+def test_scores_against_other_images_that_stream_are_not_compared(kind):
+    def found(seed, first=50):
+        pixels = images(200, seed)
+
+        def draw(n, seed):
+            return pixels[:n]
+
+        streams = {"sampler": draw, "iterable": iter([pixels[:first], pixels[first:]])}
+        return scored(streams[kind], experts=[toy()], repeats=1, reference_n=200)
+
+    check_comparable([found(1), found(1, first=90)])
+    with pytest.raises(UserError, match=r"reference\.checksum"):
+        check_comparable([found(1), found(2)])
+
+
 def test_each_image_is_read_once_for_all_experts():
     calls = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from idvae.evaluate import cache
 from idvae.evaluate.experts import AnyExpert
 from idvae.evaluate.features import Features, Progress, collect
 from idvae.evaluate.metrics.statistics import KEEP, PartStatistics, load_statistics
+from idvae.evaluate.sources.drawn import Noted
 from idvae.evaluate.sources.images import open_images
 from idvae.evaluate.sources.source import Range, Source
 from idvae.evaluate.sources.stored import Splits, Subset
@@ -110,11 +112,14 @@ def open_reference(
     missing = [e for e in experts if e.name in _missed([e.name for e in experts], features)]
     if missing:
         report = announce(f"reference {source.name}", count)
-        made = collect(source, missing, count, seed=seed, progress=report)
+        drawn = source if checksum else Noted(source)
+        made = collect(drawn, missing, count, seed=seed, progress=report)
         for name, found in made.items():
             features[name] = Features(found.statistics, found.rows)
             if checksum and processes()[0] == 0:
                 cache.save(keys[name], features[name])
+        if isinstance(drawn, Noted):
+            checksum = _checksum_drawn(drawn)
     facts = {"checksum": checksum, "n": count} | ({"split": split} if split else {})
     return Reference(source.name, features, facts, pool)
 
@@ -141,6 +146,12 @@ def checksum_of(source: Source) -> str | None:
         else None
     )
     return checksum
+
+
+def _checksum_drawn(source: Noted) -> str:
+    """What tells the images apart that all processes have drawn, however many these are."""
+    chunks = sorted(tuple(chunk) for drawn in exchange(source.digests) for chunk in drawn)
+    return hashlib.sha256(json.dumps(chunks).encode()).hexdigest()
 
 
 def _moments(reference: Any, experts: Sequence[AnyExpert]) -> Reference | None:

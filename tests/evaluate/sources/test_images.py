@@ -9,7 +9,7 @@ from evaluate.toys import images
 from idvae.data.folder import read_image
 from idvae.errors import UserError
 from idvae.evaluate.sources import stored as module
-from idvae.evaluate.sources.drawn import Numbered, seed_of_set
+from idvae.evaluate.sources.drawn import Noted, Numbered, seed_of_set
 from idvae.evaluate.sources.images import open_images
 from idvae.evaluate.sources.source import as_bytes
 
@@ -293,6 +293,23 @@ def test_processes_share_a_sample_set(folder, monkeypatch, kind, world):
     assert sorted(found) == list(range(n))
     for place, image in enumerate(whole):
         np.testing.assert_array_equal(found[place], image)
+
+
+def test_digests_of_what_processes_draw_are_those_of_one(monkeypatch):
+    monkeypatch.setattr("idvae.evaluate.sources.source.CHUNK", 16)
+    pixels = images(70)
+
+    def digests(world, pixels=pixels):
+        noted = [Noted(open_images([pixels])) for _ in range(world)]
+        for rank, source in enumerate(noted):
+            assert len(list(source.share(45, 0, 4, rank, world))) == len(source.digests)
+        return sorted(pair for source in noted for pair in source.digests)
+
+    assert digests(1) == digests(2) == digests(3)
+    assert [place for place, _ in digests(2)] == [0, 16, 32]
+    changed = pixels.copy()
+    changed[20, 0, 0, 0] ^= 1
+    assert [a == b for a, b in zip(digests(1), digests(1, changed), strict=True)] == [1, 0, 1]
 
 
 def test_numbers_that_give_too_few_images_are_told():

@@ -6,6 +6,7 @@ drawn whole by each process, which then hands on its own.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -121,6 +122,35 @@ class Stream(Source):
         raise UserError(
             f"{self.name} gave {n - left:,} images, fewer than {n:,}; pass n={n - left}"
         )
+
+
+class Noted(Source):
+    """Another source, of whose images digests are kept as they are drawn.
+
+    Args:
+        source: one that has no checksum before it is drawn.
+
+    Attributes:
+        digests: of each chunk that this process has drawn, the place of its first image and sha256.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source, self.name, self.count = source, source.name, source.count
+        self.digests: list[tuple[int, str]] = []
+
+    def parts(self, n: int, wanted: int) -> int:
+        return self.source.parts(n, wanted)
+
+    def share(
+        self, n: int, part: int, seed: int, rank: int, world: int
+    ) -> Iterator[tuple[int, Chunk]]:
+        for first, chunk in self.source.share(n, part, seed, rank, world):
+            digest = hashlib.sha256()
+            for image in chunk:
+                digest.update(str(image.shape).encode())
+                digest.update(np.ascontiguousarray(image).data)
+            self.digests.append((first, digest.hexdigest()))
+            yield first, chunk
 
 
 def _check_count(name: str, wanted: int, given: int) -> None:
