@@ -36,7 +36,7 @@ def runs(tmp_path):
 
 def test_values_are_over_seeds(runs):
     one, other = modes_rows(runs())
-    assert (one.method, one.modes, one.n, one.steps) == ("IDVAE", 25, 1000, 80)
+    assert (one.name, one.method, one.modes, one.n, one.steps) == ("IDVAE", "idvae", 25, 1000, 80)
     assert one.good.mean == pytest.approx(0.875)
     assert one.good.sd == pytest.approx(((0.025**2 + 0.075**2) * 2 / 3) ** 0.5)
     assert other.covered.mean == 21.5
@@ -70,6 +70,36 @@ def test_sets_have_tables_of_their_own(runs):
     }
 
 
+def test_runs_of_other_options_are_rows_of_their_own(runs, tmp_path):
+    made = runs()
+    for run, _ in made[:2]:
+        run.config["options"]["omega"] = 2.0
+        run.write_config()
+    rows = modes_rows(made)
+    assert [row.name for row in rows] == ["IDVAE (omega 2.0)", "IDVAE (omega 1.0)", "GAN"]
+    assert [row.good.values for row in rows[:2]] == [(0.9, 0.8), (0.85, 0.95)]
+    made[1][0].config["options"] |= {"seed": 0, "omega": 1.0}  # one seed of two rows is no mistake
+    made[1][0].write_config()
+    places = [str(run.path) for run, _ in made]
+    out = tmp_path / "out"
+    assert main(["compare", *places, "--against", "IDVAE (omega 1.0)", "--out", str(out)]) == 0
+    assert "Is IDVAE (omega 1.0) better than the rest?" in (out / "table.md").read_text()
+    assert main(["compare", *places, "--against", "idvae", "--out", str(tmp_path / "no")]) == 2
+
+
+def test_sets_of_one_name_that_differ_have_tables_of_their_own(runs):
+    made = runs()
+    for run, _ in made[:2]:
+        run.config["data"]["checksum"] = "0123456789"
+    rows = modes_rows(made)
+    assert [(row.data, row.name, len(row.good.values)) for row in rows] == [
+        ("gaussians-grid (01234567)", "IDVAE", 2),
+        ("gaussians-grid (abc)", "IDVAE", 2),
+        ("gaussians-grid (abc)", "GAN", 4),
+    ]
+    assert markdown(rows).count("| method |") == 2
+
+
 def test_compare_takes_runs_on_points(runs, tmp_path, capsys):
     places = [str(run.path) for run, _ in runs()]
     assert main(["compare", *places, "--out", str(tmp_path / "out")]) == 0
@@ -84,7 +114,7 @@ def test_compare_takes_runs_on_points(runs, tmp_path, capsys):
 
 def test_mistakes_are_told(runs):
     made = runs()
-    with pytest.raises(UserError, match="two runs have the same seed"):
+    with pytest.raises(UserError, match="are the same training, IDVAE with seed 0"):
         modes_rows([*made, made[0]])
     other = runs(step=90, data="gaussians-ring")
     with pytest.raises(UserError, match="compare equal budgets"):

@@ -131,6 +131,14 @@ def test_one_method_on_two_sets_is_two_rows(tmp_path):
     assert names == ["IDVAE (data set-abc)", "IDVAE (data set-xyz)"]
 
 
+def test_sets_of_one_name_are_told_apart_by_their_checksums(tmp_path):
+    made = [entry(tmp_path / c, checksum=c) for c in ("abc", "0123456789")]
+    for one in made:
+        one.run.config["data"]["name"] = "set"
+    names = [row.name for row in rows_of(made, ["data"])]
+    assert names == ["IDVAE (data set abc)", "IDVAE (data set 01234567)"]
+
+
 def test_a_run_is_found_by_its_folder_and_by_its_scores(tmp_path):
     entry(tmp_path / "r")
     for place in (tmp_path / "r", tmp_path / "r" / "scores.json"):

@@ -68,7 +68,7 @@ def _compare_modes(runs: Sequence[tuple[Run, str]], out: Destination, against: s
     from idvae.report import modes
 
     rows = modes.modes_rows(runs)
-    named = dict.fromkeys((title, run.config["method"]) for run, title in runs)
+    named = dict.fromkeys((row.name, row.method) for row in rows)
     text = modes.markdown(rows, row_named(against, list(named)))
     with out.folder() as folder:
         (folder / "table.md").write_text(text, encoding="utf-8")

@@ -128,8 +128,9 @@ def _on_points(runs: Sequence[tuple[Run, str]], options: Namespace, command: str
     from idvae.report.page.subject import Shown, Subject, grouped
     from idvae.report.rows import Entry
 
-    named = dict.fromkeys((title, run.config["method"]) for run, title in runs)
-    text = modes.markdown(modes.modes_rows(runs), row_named(options.against, list(named)))
+    counted = modes.modes_rows(runs)
+    named = dict.fromkeys((row.name, row.method) for row in counted)
+    text = modes.markdown(counted, row_named(options.against, list(named)))
     blank = [Entry(Scores(run.path.name, {}, {}), run, title) for run, title in runs]
     rows, _ = grouped([], blank, ["data"])
     preparations = _preparations(rows)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from idvae.errors import UserError
 from idvae.evaluate.metrics.modes import ModesReport
-from idvae.evaluate.scores import Value
+from idvae.evaluate.scores import Scores, Value
 from idvae.io.files import atomic_file
 from idvae.report.interval import EXPLAINED, in_brackets
+from idvae.report.rows import Entry, Row, rows_of
 from idvae.report.significance import compare, in_words
 from idvae.training.run import Run
 
@@ -19,11 +20,12 @@ FILE = "modes.json"  # of a run
 
 @dataclass(frozen=True)
 class ModesRow:
-    """A method on one set, over training runs.
+    """Runs on one set that differ in their seed alone.
 
     Attributes:
-        data: name of the set.
-        method: its title.
+        data: name of the set; also of its checksum where others have that name.
+        name: the title of the method, and the options that tell its rows apart.
+        method: its registered name.
         covered: modes covered.
         good: share of good samples, in [0, 1].
         modes: that the set has.
@@ -32,6 +34,7 @@ class ModesRow:
     """
 
     data: str
+    name: str
     method: str
     covered: Value
     good: Value
@@ -61,7 +64,7 @@ def save(run: Run, step: int, found: ModesReport, n: int) -> None:
 
 
 def modes_rows(runs: Sequence[tuple[Run, str]]) -> list[ModesRow]:
-    """Group runs into rows, in the order in which they were given.
+    """Group runs into rows, set by set, in the order in which they were given.
 
     Args:
         runs: each with the title of its method.
@@ -70,26 +73,16 @@ def modes_rows(runs: Sequence[tuple[Run, str]]) -> list[ModesRow]:
         UserError: a run whose modes were not counted, that is there twice, or whose steps or
             samples are not those of the others.
     """
-    groups: dict[tuple[str, str], list[tuple[Run, dict[str, int | float]]]] = {}
+    sets: dict[tuple[str, str | None], list[Entry]] = {}
     for run, title in runs:
-        groups.setdefault((run.config["data"]["name"], title), []).append((run, _found(run)))
+        data = run.config["data"]
+        entry = Entry(Scores(run.path.name, {}, {}), run, title)
+        sets.setdefault((data["name"], data.get("checksum")), []).append(entry)
+    names = [name for name, _ in sets]
     rows = []
-    for (data, title), group in groups.items():
-        seeds = [run.config["options"].get("seed", 0) for run, _ in group]
-        if len(set(seeds)) < len(seeds):
-            raise UserError(f"{title} on {data}: two runs have the same seed; name one of them")
-        first = group[0][1]
-        rows.append(
-            ModesRow(
-                data,
-                title,
-                Value.of([float(found["covered"]) for _, found in group]),
-                Value.of([float(found["good_share"]) for _, found in group]),
-                int(first["modes"]),
-                int(first["n"]),
-                int(first["step"]),
-            )
-        )
+    for (name, checksum), entries in sets.items():
+        told = name if names.count(name) == 1 else f"{name} ({str(checksum)[:8]})"
+        rows += [_row(told, row) for row in rows_of(entries)]
     for run, _ in runs:
         found = _found(run)
         if (found["step"], found["n"]) != (rows[0].steps, rows[0].n):
@@ -98,6 +91,20 @@ def modes_rows(runs: Sequence[tuple[Run, str]]) -> list[ModesRow]:
                 f"first run at {rows[0].steps} over {rows[0].n}; compare equal budgets"
             )
     return rows
+
+
+def _row(data: str, row: Row) -> ModesRow:
+    found = [_found(run) for run in row.runs]
+    return ModesRow(
+        data,
+        row.name,
+        row.runs[0].config["method"],
+        Value.of([float(one["covered"]) for one in found]),
+        Value.of([float(one["good_share"]) for one in found]),
+        int(found[0]["modes"]),
+        int(found[0]["n"]),
+        int(found[0]["step"]),
+    )
 
 
 def _found(run: Run) -> dict[str, int | float]:
@@ -115,7 +122,7 @@ def markdown(rows: Sequence[ModesRow], against: str | None = None) -> str:
 
     Args:
         rows: at least one.
-        against: the title of the method to compare with the others, in place of the best.
+        against: the name of the row to compare with the others, in place of the best.
     """
     parts = []
     for data in dict.fromkeys(row.data for row in rows):
@@ -134,8 +141,8 @@ def markdown(rows: Sequence[ModesRow], against: str | None = None) -> str:
             bold += in_brackets([100.0 * value for value in row.good.values], 1)
             seeds, least = len(row.good.values), f"{min(row.covered.values):.0f}"
             covered = _cell(row.covered, 1.0) + in_brackets(row.covered.values, 1)
-            lines.append(f"| {row.method} | {seeds} | {covered} | {least} | {bold} |")
-        values = {row.method: row.good.values for row in mine}
+            lines.append(f"| {row.name} | {seeds} | {covered} | {least} | {bold} |")
+        values = {row.name: row.good.values for row in mine}
         tests = {"share of good samples": compare(values, False, against)}
         parts.append("\n".join(lines) + "\n\n" + in_words(tests, "###"))
     note = (
@@ -151,11 +158,11 @@ def _cell(value: Value, unit: float) -> str:
 
 
 def as_csv(rows: Sequence[ModesRow]) -> str:
-    """One line a set, method and run."""
+    """One line a set, row and run."""
     lines = ["data,method,modes,steps,n,covered,good_share"]
     for row in rows:
         for covered, good in zip(row.covered.values, row.good.values, strict=True):
-            name = f'"{row.method}"' if "," in row.method else row.method
+            name = f'"{row.name}"' if "," in row.name else row.name
             facts = f"{row.data},{name},{row.modes},{row.steps},{row.n}"
             lines.append(f"{facts},{covered:.0f},{good:.4f}")
     return "\n".join(lines) + "\n"

@@ -183,6 +183,7 @@ def _check_data(entries: Sequence[Entry], ignore: Sequence[str]) -> None:
 def _names(groups: Sequence[Sequence[Entry]]) -> list[str]:
     """The title of the method, and what tells its rows apart where there are several."""
     names = []
+    runs = [first.run for first, *_ in groups if first.run is not None]
     for first, *_ in groups:
         if first.run is None:
             names.append(first.scores.name)
@@ -191,12 +192,22 @@ def _names(groups: Sequence[Sequence[Entry]]) -> list[str]:
         kin = [_made(g[0].run) for g in groups if g[0].run and g[0].run.config["method"] == method]
         own = _made(first.run)
         told = [
-            f"{name} {first.run.config['data'].get('name') if name == 'data' else value}"
+            f"{name} {_data_name(first.run, runs) if name == 'data' else value}"
             for name, value in own.items()
             if any(other.get(name) != value for other in kin)
         ]
         names.append(f"{first.title} ({', '.join(told)})" if told else first.title)
     return names
+
+
+def _data_name(run: Run, runs: Sequence[Run]) -> str:
+    """The name of a run's data, and of its checksum where others have that name."""
+    data = run.config["data"]
+    name, checksum = data.get("name"), str(data.get("checksum"))
+    same = {
+        str(r.config["data"].get("checksum")) for r in runs if r.config["data"].get("name") == name
+    }
+    return f"{name} {checksum[:8]}" if len(same) > 1 else f"{name}"
 
 
 def _row(name: str, group: Sequence[Entry]) -> Row:
