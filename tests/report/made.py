@@ -14,7 +14,14 @@ OPTIONS = {
     "device": "cpu",
     "threads": 1,
 }
-TITLES = {"idvae": "IDVAE", "vae": "VAE", "vae-gan": "VAE-GAN", "gan": "GAN", "alpha-gan": "α-GAN"}
+TITLES = {
+    "idvae": "IDVAE",
+    "vae": "VAE",
+    "vae-gan": "VAE-GAN",
+    "gan": "GAN",
+    "alpha-gan": "α-GAN",
+    "rfgan": "RFGAN",
+}
 
 
 def value(*values):

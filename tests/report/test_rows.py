@@ -73,6 +73,29 @@ def test_an_option_that_is_absent_has_its_default(tmp_path):
     assert [row.name for row in rows] == ["α-GAN (lambda_dec None)", "α-GAN (lambda_dec 0.0)"]
 
 
+@pytest.mark.parametrize(
+    "path", ["x/seed1/dae-seed{}", "x/dae-{}", "x/v1/{}", "x1/dae-seed{}/run0", "x/dae-seed{}-1"]
+)
+def test_seeds_that_start_from_runs_of_their_own_seeds_are_one_row(path, tmp_path):
+    made = [
+        entry(tmp_path / str(s), "rfgan", seed=s, pretrained=path.format(s)) for s in (0, 2, 10)
+    ]
+    assert [(row.name, row.seeds) for row in rows_of(made)] == [("RFGAN", (0, 2, 10))]
+    wider = [
+        entry(tmp_path / f"w{s}", "rfgan", seed=s, pretrained=f"x/wide-seed{s}") for s in (0, 2)
+    ]
+    assert [row.seeds for row in rows_of([*made, *wider])] == [(0, 2, 10), (0, 2)]
+    assert rows_of([*made, *wider])[1].name == "RFGAN (pretrained x/wide-seed{seed})"
+
+
+def test_seeds_that_start_from_one_run_are_one_row(tmp_path):
+    made = [entry(tmp_path / f"{s}", "rfgan", s, pretrained="x/dae-seed1") for s in (0, 1, 2)]
+    other = entry(tmp_path / "other", "rfgan", 0, pretrained="x/dae-seed2")
+    rows = rows_of([*made, other])
+    assert [row.seeds for row in rows] == [(0, 1, 2), (0,)]
+    assert rows[1].name == "RFGAN (pretrained x/dae-seed2)"
+
+
 def test_a_metric_that_a_seed_lacks_is_left_out(tmp_path):
     a, b = entry(tmp_path / "a"), entry(tmp_path / "b", seed=1)
     del b.scores.row["b"]

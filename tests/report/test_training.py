@@ -125,6 +125,12 @@ def test_scores_of_an_earlier_step_are_told_and_cost_what_it_did(tmp_path):
     assert remarks(rows_of([entry(tmp_path / "new", step=100)])) == []
 
 
+def test_a_first_phase_that_is_not_counted_is_told(tmp_path):
+    made = [entry(tmp_path / "a", "rfgan", pretrained="x/dae-seed0"), entry(tmp_path / "b", "vae")]
+    told = "RFGAN: multiply-adds and minutes leave out the training of its first phase."
+    assert remarks(rows_of(made)) == [told]
+
+
 @pytest.mark.parametrize(
     ("count", "text"),
     [

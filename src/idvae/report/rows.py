@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +20,7 @@ FREE = (
     "seed", "device", "threads", "workers", "patience", "log_every", "grid_every", "save_every",
     "keep", "tensorboard",
 )  # fmt: skip
+FIRST = "pretrained"  # the option of methods of two phases that names the run of the first
 # Options that are the budget and the networks: a fair comparison has them equal in all rows.
 BUDGET = ("steps", "batch_size", "batch_parts", "preset", "width", "z_dim")
 
@@ -114,11 +116,14 @@ def rows_of(entries: Sequence[Entry], ignore: Sequence[str] = ()) -> list[Row]:
         raise UserError("nothing to compare: name at least one scores.json or run")
     _check_data(entries, ignore)
     check_comparable([entry.scores for entry in entries], ignore)
+    made = _all_made([entry.run for entry in entries])
     groups: dict[Any, list[Entry]] = {}
-    for i, entry in enumerate(entries):
-        key = i if entry.run is None else (entry.run.config["method"], repr(_made(entry.run)))
+    made_of: dict[Any, dict[str, Any]] = {}
+    for i, (entry, options) in enumerate(zip(entries, made, strict=True)):
+        key = i if entry.run is None else (entry.run.config["method"], repr(options))
         groups.setdefault(key, []).append(entry)
-    names = _names(list(groups.values()))
+        made_of[key] = options
+    names = _names(list(groups.values()), list(made_of.values()))
     return [_row(name, group) for name, group in zip(names, groups.values(), strict=True)]
 
 
@@ -131,6 +136,33 @@ def differing(rows: Sequence[Row], options: Iterable[str] = BUDGET) -> dict[str,
     }
     found = {name: {row: made.get(name) for row, made in runs.items()} for name in options}
     return {name: by_row for name, by_row in found.items() if len(set(by_row.values())) > 1}
+
+
+def _all_made(runs: Sequence[Run | None]) -> list[dict[str, Any]]:
+    """What makes each run, apart from its seed; {} of none.
+
+    A run that starts from another has {seed} for its own seed in that one's path, as each seed may
+    have a first phase of its own; the path is as it is where several seeds start from one run.
+    """
+    made = [{} if run is None else _made(run) for run in runs]
+    two_phases = [
+        (run, options, (run.config["method"], repr(options)))
+        for run, options in zip(runs, made, strict=True)
+        if run is not None and options.get(FIRST)
+    ]
+    seeds: dict[tuple[str, str], set[int]] = {}
+    for run, _, key in two_phases:
+        seeds.setdefault(key, set()).add(seed_of(run))
+    for run, options, key in two_phases:
+        if len(seeds[key]) == 1:
+            options[FIRST] = _without_seed(str(options[FIRST]), seed_of(run))
+    return made
+
+
+def _without_seed(path: str, seed: int) -> str:
+    """A path in which {seed} stands for a seed: where it is said to be one, or its last number."""
+    told, count = re.subn(rf"(seed[-_=]?){seed}(?!\d)", r"\1{seed}", path)
+    return told if count else re.sub(rf"^(.*)(?<!\d){seed}(?!\d)", r"\1{seed}", path)
 
 
 def _made(run: Run) -> dict[str, Any]:
@@ -180,17 +212,20 @@ def _check_data(entries: Sequence[Entry], ignore: Sequence[str]) -> None:
             )
 
 
-def _names(groups: Sequence[Sequence[Entry]]) -> list[str]:
+def _names(groups: Sequence[Sequence[Entry]], made: Sequence[dict[str, Any]]) -> list[str]:
     """The title of the method, and what tells its rows apart where there are several."""
     names = []
     runs = [first.run for first, *_ in groups if first.run is not None]
-    for first, *_ in groups:
+    for (first, *_), own in zip(groups, made, strict=True):
         if first.run is None:
             names.append(first.scores.name)
             continue
         method = first.run.config["method"]
-        kin = [_made(g[0].run) for g in groups if g[0].run and g[0].run.config["method"] == method]
-        own = _made(first.run)
+        kin = [
+            options
+            for (one, *_), options in zip(groups, made, strict=True)
+            if one.run and one.run.config["method"] == method
+        ]
         told = [
             f"{name} {_data_name(first.run, runs) if name == 'data' else value}"
             for name, value in own.items()

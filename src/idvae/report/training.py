@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from idvae.report.rows import Row, differing, steps_done
+from idvae.report.rows import FIRST, Row, differing, steps_done
 from idvae.training.run import Run
 
 UNITS = (("P", 1e15), ("T", 1e12))
@@ -92,6 +92,10 @@ def remarks(rows: Sequence[Row]) -> list[str]:
             told.append(
                 f"{row.name} was scored at step {row.step:,} of {row.newest:,}: what training took "
                 f"is told up to step {row.step:,}, and pictures are of the newest."
+            )
+        if any(run.config["options"].get(FIRST) for run in row.runs):
+            told.append(
+                f"{row.name}: multiply-adds and minutes leave out the training of its first phase."
             )
         for run in row.runs:
             done, asked = steps_done(run), run.config["options"]["steps"]
