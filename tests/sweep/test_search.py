@@ -55,6 +55,22 @@ def test_every_method_has_as_many_trials_and_the_first_is_its_defaults(search, t
     assert last.jobs[0].scoring() == ["--experts", "lite0", "--split", "validation"]
 
 
+@pytest.mark.parametrize(
+    ("metric", "flags", "metrics"),
+    [
+        ("kid", {}, None),
+        ("mind", {}, "fd,kid,precision,recall,density,coverage,is,mind"),
+        ("fd_infinity", {}, "fd,kid,precision,recall,density,coverage,is,fd_infinity"),
+        ("fd_infinity", {"infinity": True}, None),
+        ("fd_infinity", {"infinity": True, "metrics": "fd"}, "fd"),
+        ("mind", {"metrics": "mind,fd"}, "mind,fd"),
+    ],
+)
+def test_the_objective_is_always_scored(search, metric, flags, metrics):
+    plan = search(objective={"metric": metric}, evaluate=flags).plan
+    assert plan.evaluate.get("metrics") == metrics
+
+
 def test_more_trials_and_other_methods_leave_the_trials_before_as_they_are(search, tmp_path):
     few = tried(trials(search(), tmp_path))
     space = {"methods": {"age": {"lr": [1e-4, 2e-4, 3e-4, 4e-4]}, "vae": {"beta": BETA}}}

@@ -10,6 +10,7 @@ from idvae import pretrained
 from idvae.cli import probe
 from idvae.cli.parser import Parser, add_count, add_seed
 from idvae.errors import UserError
+from idvae.evaluate.scores import DEFAULT_METRICS
 from idvae.io.destination import Destination
 from idvae.io.progress import Begin, display
 from idvae.options import listed
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from idvae.evaluate.scores import Scores
 
 RUN_PARTS = ("config.yaml", "conditions.npy", "metrics.jsonl", "checkpoints", WEIGHTS)  # read of it
-METRICS = "fd,kid,precision,recall,density,coverage,is"
 
 
 def run(argv: Sequence[str]) -> None:
@@ -115,7 +115,9 @@ def parser() -> Parser:
         help="also take NAME=FILE.pt, TorchScript: a program that can do anything when opened",
     )
     parser.add_argument(
-        "--metrics", default=METRICS, help="joined by commas; also fd_infinity and mind"
+        "--metrics",
+        default=",".join(DEFAULT_METRICS),
+        help="joined by commas; also fd_infinity and mind",
     )
     parser.add_argument(
         "--infinity", action="store_true", help="also FD∞, the distance at infinitely many images"

@@ -37,13 +37,12 @@ from idvae.evaluate.reference import (
     open_reference,
     silent,
 )
-from idvae.evaluate.scores import METRICS, Row, Scores, Value
+from idvae.evaluate.scores import DEFAULT_METRICS, METRICS, Row, Scores, Value
 from idvae.evaluate.sources.images import open_images
 from idvae.evaluate.sources.source import Range, Source
 from idvae.evaluate.together import exchange, processes, spread
 from idvae.seeds import SEEDING, checked_seed
 
-DEFAULT_METRICS = tuple(name for name in METRICS if name not in ("fd_infinity", "mind"))
 NEIGHBOUR_METRICS = ("precision", "recall", "density", "coverage")
 SUBSETS, SUBSET_SIZE, NEIGHBOURS = 10, 1000, 5
 

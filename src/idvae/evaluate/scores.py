@@ -28,6 +28,7 @@ METRICS = {
     "coverage": ("coverage", False),
     "is": ("Inception Score", False),
 }
+DEFAULT_METRICS = tuple(name for name in METRICS if name not in ("fd_infinity", "mind"))
 RECONSTRUCTION = {
     "squared_error": ("squared error an image", True),
     "squared_error_per_pixel": ("squared error a pixel", True),

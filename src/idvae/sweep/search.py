@@ -22,7 +22,7 @@ from typing import Any
 from idvae.data.prepared import PreparedSet
 from idvae.errors import UserError
 from idvae.evaluate.experts import parse
-from idvae.evaluate.scores import METRICS
+from idvae.evaluate.scores import DEFAULT_METRICS, METRICS
 from idvae.io import strict_yaml
 from idvae.options import fitted, listed
 from idvae.seeds import TRIALS, checked_seed, seed_for
@@ -104,8 +104,13 @@ def _scoring(asked: dict[str, Any], expert: str, metric: str, path: Path) -> dic
     names = [spec.name if spec.size is None else f"{spec.name}@{spec.size}" for spec in specs]
     if expert not in names:
         raise UserError(f"{path}: the objective's expert {expert} is none of {', '.join(names)}")
-    if metric not in listed(str(asked.get("metrics", metric))):
-        raise UserError(f"{path}: the objective {metric} is none of {asked['metrics']}")
+    metrics = listed(str(asked.get("metrics", ",".join(DEFAULT_METRICS))))
+    if asked.get("infinity"):
+        metrics.append("fd_infinity")
+    if metric not in metrics:
+        if "metrics" in asked:
+            raise UserError(f"{path}: the objective {metric} is none of {asked['metrics']}")
+        found["metrics"] = ",".join([*metrics, metric])
     return found
 
 
