@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from idvae.report.interval import interval, quantile
+from idvae.report.interval import interval, p_of_mean, quantile
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 5, 9, 30, 99])
@@ -25,6 +25,21 @@ def test_an_interval_is_the_mean_and_t_standard_errors():
     assert (high - low) / 2 == pytest.approx(4.303 / 3**0.5, abs=1e-3)
     assert interval([1.0]) is None
     assert interval([5.0, 5.0]) == (5.0, 5.0)
+
+
+def test_p_of_a_mean_is_that_of_scipy():
+    stats = pytest.importorskip("scipy.stats", reason="SciPy is another implementation")
+    for values in ([1.0, 2.0, 3.5], [0.1, 0.9, 0.7, 0.4, 0.65, 0.2], [4.0, 4.5]):
+        for expected in (-1.0, 0.5, 1.9):
+            p = stats.ttest_1samp(values, expected).pvalue
+            assert p_of_mean(values, expected) == pytest.approx(p, abs=1e-9)
+
+
+def test_p_of_a_mean_is_the_level_at_the_end_of_its_interval():
+    low, high = interval([0.1, 0.9, 0.7, 0.4, 0.65])
+    assert p_of_mean([0.1, 0.9, 0.7, 0.4, 0.65], low) == pytest.approx(0.05)
+    assert p_of_mean([0.1, 0.9, 0.7, 0.4, 0.65], high) == pytest.approx(0.05)
+    assert (p_of_mean([1.0], 5.0), p_of_mean([5.0, 5.0], 5.0)) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("level", [0.8, 0.95])

@@ -12,6 +12,7 @@ from idvae.cli import main
 from idvae.errors import UserError
 from idvae.report.claims import claim, evidence, page, verdict
 from idvae.report.claims.verdict import against_row, seeds_needed
+from idvae.report.significance import holm
 from report.claims.made import by, claims, judgement, runs
 
 
@@ -56,6 +57,94 @@ def test_the_other_way_is_corrected_for_the_number_of_comparisons(tmp_path):
 
 
 LEVEL = 0.05
+
+
+def seen(rows):
+    """Evidence of one set: row → one dict of measures a seed."""
+    return evidence.Evidence(
+        tuple(
+            evidence.Seen("images", "set", row, seed, "vae", {}, values, {})
+            for row, seeds in rows.items()
+            for seed, values in enumerate(seeds)
+        ),
+        {},
+    )
+
+
+def part_of(kind, row, other, by="fd", **more):
+    return claim.Part(kind, ((row, other),), (by,), "images", **more)
+
+
+def found_of(parts, rows):
+    return verdict.found_of(claim.Claim("1", "a claim", "", "", tuple(parts)), seen(rows))
+
+
+def test_the_other_way_is_corrected_for_the_comparisons_of_all_parts():
+    """A part of one comparison each: a claim in three parts says no more than one in one part."""
+    other_way = by("x", [5.5, 6, 7, 8, 3.5])
+    rows = {"a": other_way, **{f"b{i}": by("x", LOW) for i in range(3)}}
+    parts = [part_of("better", "a", f"b{i}") for i in range(3)]
+    alone = found_of(parts[:1], rows)
+    assert alone.verdict == "does not hold"
+    found = found_of(parts, rows)
+    assert found.verdict == "undecided"
+    assert [part.verdict for part in found.parts] == ["undecided"] * 3
+    assert [part.p for part in found.parts] == pytest.approx([3 * alone.parts[0].p] * 3)
+
+
+def test_bars_and_rows_are_corrected_together():
+    at_bar = [{"generated": v, "edited": 0.95 + v / 100} for v in (0.7, 0.72, 0.74, 0.78, 0.8)]
+    rows = {"a": by("x", HIGH), "b": by("x", LOW), "c": at_bar}
+    bar = claim.Part("at_least", (("c", ""),), ("generated", "edited"), "images", bar=0.8)
+    found = found_of([part_of("better", "a", "b"), bar], rows)
+    (row,), (generated, edited) = (part.comparisons for part in found.parts)
+    t = (np.mean(generated.values) - 0.8) / (np.std(generated.values, ddof=1) / 5**0.5)
+    assert t == pytest.approx(-2.8037, abs=1e-4)
+    assert generated.p == pytest.approx(0.0486, abs=1e-4)  # 2 · 0.0243, four degrees of freedom
+    assert (generated.verdict, edited.verdict) == ("does not hold", "holds")
+    assert found_of([bar], rows).parts[0].p == pytest.approx(2 * generated.p)
+    corrected = holm([row.p, generated.p, 1.0])
+    assert [part.p for part in found.parts] == pytest.approx(corrected[:2])
+    assert [part.verdict for part in found.parts] == ["does not hold", "undecided"]
+
+
+def test_seeds_that_decide_what_one_comparison_spoils_are_of_that_one():
+    """Told by itself, but not among so many: the next seed makes p small enough."""
+    parts = [part_of("better", "a", f"b{i}") for i in range(12)]
+    rows = {"a": by("x", HIGH), **{f"b{i}": by("x", LOW) for i in range(12)}}
+    found = found_of(parts, rows)
+    assert found.verdict == "undecided"  # 12 · 2/252 is 0.095
+    assert found.parts[0].p == pytest.approx(12 * 2 / 252)
+    assert found.parts[0].needed == 6  # 12 · 2/924 is 0.026
+
+
+@pytest.mark.parametrize("kind", ["rows", "bar", "disagree"])
+def test_of_claims_that_chance_alone_speaks_against_at_most_a_twentieth_do_not_hold(
+    monkeypatch, kind
+):
+    """Four parts of rows that are alike; a mean at the bar, by two measures of four rows."""
+    monkeypatch.setattr(verdict, "seeds_needed", lambda *given: None)
+    rng, found = np.random.default_rng(1), []
+    names = [f"b{i}" for i in range(4)]
+    measures = {"rows": ["x:fd"], "bar": ["generated", "edited"], "disagree": ["x:fd", "y:fd"]}
+    parts = {
+        "rows": [part_of("better", f"a{i}", f"b{i}") for i in range(4)],
+        "bar": [
+            claim.Part(
+                "at_least", tuple((n, "") for n in names), ("generated", "edited"), "images",
+                bar=0.8,
+            )
+        ],
+        "disagree": [part_of("disagree", f"a{i}", f"b{i}") for i in range(4)],
+    }[kind]  # fmt: skip
+    for _ in range(400):
+        rows = {
+            row: [{m: rng.normal(0.8, 0.1) for m in measures[kind]} for _ in range(5)]
+            for row in [*names, *(f"a{i}" for i in range(4))]
+        }
+        found.append(found_of(parts, rows).verdict)
+    assert found.count("does not hold") / 400 <= LEVEL
+    assert found.count("holds") / 400 <= LEVEL
 
 
 def test_every_expert_is_meant_unless_one_is_named(tmp_path):
@@ -224,15 +313,11 @@ def test_rows_that_are_alike_are_seldom_told_apart():
     """Of claims about rows that are alike at most 5% do not hold, and no more hold."""
     rng = np.random.default_rng(1)
     part = claim.Part("better", (("a", "b"), ("a", "c"), ("a", "d")), ("fd",), "images")
+    one = claim.Claim("1", "a claim", "", "", (part,))
     counts = {"holds": 0, "does not hold": 0, "undecided": 0}
     for _ in range(600):
-        seen = tuple(
-            evidence.Seen("images", "set", row, seed, "vae", {}, {"x:fd": rng.normal()}, {})
-            for row in "abcd"
-            for seed in range(5)
-        )
-        found = verdict._judged(part, evidence.Evidence(seen, {}))
-        counts[found.verdict] += 1
+        rows = {row: [{"x:fd": rng.normal()} for _ in range(5)] for row in "abcd"}
+        counts[verdict.found_of(one, seen(rows)).verdict] += 1
     assert counts["does not hold"] <= 0.05 * 600 + 12
     assert counts["holds"] <= 0.05 * 600
 

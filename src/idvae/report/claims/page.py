@@ -64,11 +64,13 @@ def markdown(tested: Sequence[Tested]) -> str:
 
 
 EXPLAINED = (
-    f"Two-sided permutation tests over trainings. A claim holds where all its comparisons are "
-    f"significant (p ≤ {LEVEL}; the largest p is shown), and does not where one is significant the "
-    "other way (corrected by Holm for all of its part; the smallest p is shown). Seeds that would "
-    f"decide: a row's, for differences and deviations like those seen to be told in {POWER:.0%} of "
-    f"all cases; at most {MOST_SEEDS}."
+    "Two-sided tests over trainings: permutations for two rows, Student's t for a bar. A claim "
+    f"holds where all its comparisons are significant by themselves (p ≤ {LEVEL}; the largest p is "
+    "shown), and does not where one is significant the other way, corrected by Holm for all "
+    "comparisons of the claim (where one is by itself, the smallest corrected p is shown). Seeds "
+    "that would decide: a row's, for differences and deviations like those seen to be told in "
+    f"{POWER:.0%} of all cases, all of them, or the plainest of those that go the other way, "
+    f"corrected; at most {MOST_SEEDS}. The verdicts of single comparisons are of each by itself."
 )
 
 
@@ -119,7 +121,7 @@ def as_csv(tested: Sequence[Tested]) -> str:
                         *_summary(c.values),
                         *(_summary(c.others) if c.other else ("", c.others[0], "")),
                         c.margin,
-                        "" if c.p is None else c.p,
+                        c.p,
                         c.verdict,
                         "" if c.needed is None else c.needed,
                     ]
@@ -186,7 +188,7 @@ def _comparisons(part: Part, found: Sequence[Comparison]) -> str:
                     c.other or f"{c.others[0]:g}",
                     _cell(c.others) if c.other else "",
                     told,
-                    "" if c.p is None else f"{c.p:.3g}",
+                    f"{c.p:.3g}",
                     c.verdict,
                     "" if c.verdict != "undecided" or bar else _or_more(c.needed),
                 ]

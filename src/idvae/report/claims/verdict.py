@@ -3,12 +3,13 @@
 A claim holds where every comparison that it makes is significant by itself: of "all of these" no
 single p needs a correction, for one comparison that fails spoils it (the intersection-union test,
 Berger 1982). It does not hold where one comparison is significant the other way; any one of them
-could be so by chance, so these p are corrected by Holm for the number of comparisons in the part.
-All else is undecided.
+could be so by chance, so these p are corrected by Holm for the number of comparisons in the whole
+claim, of all its parts. All else is undecided.
 
 Tests are two-sided permutation tests of the difference of two means over trainings; "not worse"
-tests the row against the other's values made worse by the margin. "At least" looks where the 95%
-confidence interval of the mean (Student's t) lies.
+tests the row against the other's values made worse by the margin. "At least" tests a mean against
+the bar by Student's t. "Disagree" is one comparison: the other way is every pair ordered alike by
+all experts, so its p is the largest of theirs.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from idvae.errors import UserError
 from idvae.report.claims.claim import Claim, Part
 from idvae.report.claims.evidence import Evidence, Seen
 from idvae.report.claims.measures import less_is_better, meant
-from idvae.report.interval import interval, quantile
+from idvae.report.interval import p_of_mean, quantile
 from idvae.report.permutation import least_p, permutation_test
 from idvae.report.significance import LEAST, LEVEL, holm
 
@@ -44,7 +45,7 @@ class Comparison:
         row, other: names; other is "" where it is a bar.
         values, others: one a training; others is the bar alone where it is one.
         margin: by which a row may be worse, as a share.
-        p: two-sided, of this comparison alone; None of a bar.
+        p: two-sided, of this comparison alone.
         ahead: whether the row's mean is on the side that the claim says.
         verdict: of this comparison alone.
         needed: seeds a row with which a difference like this one, were it the true one, would be
@@ -59,10 +60,15 @@ class Comparison:
     values: tuple[float, ...]
     others: tuple[float, ...]
     margin: float
-    p: float | None
+    p: float
     ahead: bool
     verdict: Verdict
     needed: int | None = None
+
+    @property
+    def worse(self) -> list[float]:
+        """The other's values made worse by the margin, against which the row is tested."""
+        return _made_worse(self.others, self.margin, less_is_better(self.measure))
 
     @property
     def difference(self) -> tuple[float, float, float] | None:
@@ -82,8 +88,14 @@ class Judged:
         part: what is claimed.
         verdict: what was found of it.
         comparisons: all that it makes.
-        p: the one that the verdict rests on; None where intervals decide.
+        p: the one that the verdict rests on; None where there is nothing to test. The largest,
+            where no comparison is significant the other way by itself; else the smallest of
+            those that go the other way, corrected for all comparisons of the claim.
         missing: what no run says.
+        needed: seeds a row that would decide it in POWER of all cases, were the differences and
+            deviations that are seen the true ones: all told, or, where some go the other way,
+            the plainest of these, corrected. None where it is decided or no number up to
+            MOST_SEEDS would do.
     """
 
     part: Part
@@ -91,16 +103,7 @@ class Judged:
     comparisons: tuple[Comparison, ...]
     p: float | None = None
     missing: tuple[str, ...] = ()
-
-    @property
-    def needed(self) -> int | None:
-        """The seeds that would decide it, as far as that can be said."""
-        if self.verdict != "undecided":
-            return None
-        numbers = [c.needed for c in self.comparisons if c.verdict == "undecided"]
-        if not numbers or None in numbers:
-            return None
-        return max(n for n in numbers if n is not None)
+    needed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -131,14 +134,27 @@ def found_of(claim: Claim, evidence: Evidence) -> Tested:
     Raises:
         UserError: two runs of a row have one seed.
     """
-    return Tested(claim, tuple(_judged(part, evidence) for part in claim.parts))
+    made = [(part, *_comparisons(part, evidence)) for part in claim.parts]
+    other_way = [_other_way(part, found) for part, found, _ in made]
+    corrected = iter(holm([p for of_part in other_way for p in of_part]))
+    several = sum(map(len, other_way))
+    judged = []
+    for (part, found, missing), of_part in zip(made, other_way, strict=True):
+        against = min([next(corrected) for _ in of_part], default=1.0)
+        verdict, p = _verdict(part, found, against)
+        if missing and verdict == "holds" and part.kind != "disagree":
+            verdict = "undecided"
+        needed = _seeds_that_decide(part, found, several) if verdict == "undecided" else None
+        judged.append(Judged(part, verdict, tuple(found), p, missing, needed))
+    return Tested(claim, tuple(judged))
 
 
-def _judged(part: Part, evidence: Evidence) -> Judged:
+def _comparisons(part: Part, evidence: Evidence) -> tuple[list[Comparison], tuple[str, ...]]:
+    """All that a part compares, and what is missing for it."""
     sets = evidence.sets(part.plan)
     missing = [f"{name} of {part.plan}" for name in part.data if name not in sets]
     if not sets:
-        return Judged(part, "undecided", (), None, (f"runs of {part.plan}",))
+        return [], (f"runs of {part.plan}",)
     comparisons: list[Comparison] = []
     for data in part.data or sets:
         for row, other in part.pairs if data in sets else ():
@@ -153,10 +169,7 @@ def _judged(part: Part, evidence: Evidence) -> Judged:
                     names = [name for name in (row, other) if name]
                     few = [n for n, one in zip(names, found, strict=True) if not one] or names
                     missing += [f"{by} of {LEAST} seeds of {name} on {data}" for name in few]
-    verdict, p = _verdict(part, comparisons)
-    if missing and verdict == "holds" and part.kind != "disagree":
-        verdict = "undecided"
-    return Judged(part, verdict, tuple(comparisons), p, tuple(dict.fromkeys(missing)))
+    return comparisons, tuple(dict.fromkeys(missing))
 
 
 def _runs(evidence: Evidence, plan: str, data: str, row: str) -> list[Seen]:
@@ -185,11 +198,10 @@ def _compared(
 def against_bar(
     data: str, measure: str, row: str, values: Sequence[float], bar: float
 ) -> Comparison:
-    """Whether a mean is above a bar, by its confidence interval."""
-    low, high = interval(values) or (values[0], values[0])
-    verdict: Verdict = "holds" if low >= bar else "does not hold" if high < bar else "undecided"
+    """Whether a mean is above a bar, by Student's t."""
+    p, ahead = p_of_mean(values, bar), mean(values) >= bar
     return Comparison(
-        data, measure, row, "", tuple(values), (bar,), 0.0, None, mean(values) >= bar, verdict
+        data, measure, row, "", tuple(values), (bar,), 0.0, p, ahead, _alone(p, ahead)
     )
 
 
@@ -203,12 +215,11 @@ def against_row(
 ) -> Comparison:
     """Whether a row is better than another, or not worse by more than a margin."""
     less = less_is_better(measure)
-    shifted = [v * (1 + margin) if less else v / (1 + margin) for v in others]
-    ahead = mean(values) < mean(shifted) if less else mean(values) > mean(shifted)
-    p = permutation_test([values, shifted]).p
-    told = p <= LEVEL
-    verdict: Verdict = "undecided" if not told else "holds" if ahead else "does not hold"
-    needed = None if told else seeds_needed(values, shifted)
+    worse = _made_worse(others, margin, less)
+    ahead = mean(values) < mean(worse) if less else mean(values) > mean(worse)
+    p = permutation_test([values, worse]).p
+    verdict = _alone(p, ahead)
+    needed = None if verdict != "undecided" else seeds_needed(values, worse)
     return Comparison(
         data,
         measure,
@@ -223,38 +234,70 @@ def against_row(
     )
 
 
-def _verdict(part: Part, found: Sequence[Comparison]) -> tuple[Verdict, float | None]:
-    """What all comparisons of a part say, and the p that says it."""
+def _made_worse(others: Sequence[float], margin: float, less: bool) -> list[float]:
+    """Values made worse by a margin."""
+    return [v * (1 + margin) if less else v / (1 + margin) for v in others]
+
+
+def _alone(p: float, ahead: bool) -> Verdict:
+    """What one comparison says by itself."""
+    return "undecided" if p > LEVEL else "holds" if ahead else "does not hold"
+
+
+def _other_way(part: Part, found: Sequence[Comparison]) -> list[float]:
+    """p of each comparison that would spoil a part, were it alone; 1 where it points as claimed."""
+    if part.kind != "disagree":
+        return [1.0 if c.ahead else c.p for c in found]
+    if not found:
+        return []
+    alike = all(len({c.ahead for c in of_pair}) == 1 for of_pair in _pairs(found))
+    return [max(c.p for c in found) if alike else 1.0]
+
+
+def _verdict(
+    part: Part, found: Sequence[Comparison], against: float
+) -> tuple[Verdict, float | None]:
+    """What all comparisons of a part say, and the p that says it.
+
+    Args:
+        part: what is claimed.
+        found: its comparisons.
+        against: the smallest p of those that go the other way, corrected for all of the claim.
+    """
     if not found:
         return "undecided", None
     if part.kind == "disagree":
-        return _disagreement(found)
-    verdicts = {c.verdict for c in found}
+        p = min(holm([disagreement_p(of_pair) for of_pair in _pairs(found)]))
+        holds = p <= LEVEL
+    else:
+        p = max(c.p for c in found)
+        holds = all(c.verdict == "holds" for c in found)
+    if holds:
+        return "holds", p
+    if against <= LEVEL:
+        return "does not hold", against
+    told = part.kind != "disagree" and any(c.verdict == "does not hold" for c in found)
+    return "undecided", against if told else p
+
+
+def _seeds_that_decide(part: Part, found: Sequence[Comparison], several: int) -> int | None:
+    """As `Judged.needed`, where the claim has several comparisons."""
     if part.kind == "at_least":
-        told = verdicts == {"holds"} or "does not hold" in verdicts
-        return (min(verdicts) if told else "undecided"), None
-    p = [1.0 if c.p is None else c.p for c in found]
-    if verdicts == {"holds"}:
-        return "holds", max(p)
-    other_way = holm([1.0 if c.ahead else one for c, one in zip(found, p, strict=True)])
-    if min(other_way) <= LEVEL:
-        return "does not hold", min(other_way)
-    return "undecided", max(p)
+        return None
+    against = [] if part.kind == "disagree" else [c for c in found if not c.ahead]
+    numbers = [c.needed for c in found if c.verdict == "undecided"]
+    if against:  # the smallest p of these times the number of comparisons, as Holm has it
+        numbers = [seeds_needed(c.values, c.worse, LEVEL / several) for c in against]
+        return min((n for n in numbers if n is not None), default=None)
+    return None if None in numbers else max((n for n in numbers if n is not None), default=None)
 
 
-def _disagreement(found: Sequence[Comparison]) -> tuple[Verdict, float]:
-    """Some pair is ordered one way by one expert and the other way by another."""
+def _pairs(found: Sequence[Comparison]) -> list[list[Comparison]]:
+    """Comparisons of the same two rows, by each expert."""
     pairs: dict[tuple[str, str, str], list[Comparison]] = {}
     for c in found:
         pairs.setdefault((c.data, c.row, c.other), []).append(c)
-    p = min(holm([disagreement_p(of_pair) for of_pair in pairs.values()]))
-    if p <= LEVEL:
-        return "holds", p
-    one_way = all(
-        all(c.verdict != "undecided" for c in of_pair) and len({c.ahead for c in of_pair}) == 1
-        for of_pair in pairs.values()
-    )
-    return ("does not hold" if one_way else "undecided"), p
+    return list(pairs.values())
 
 
 def disagreement_p(of_experts: Sequence[Comparison]) -> float:
@@ -264,12 +307,14 @@ def disagreement_p(of_experts: Sequence[Comparison]) -> float:
     """
     sides = []
     for ahead in (True, False):
-        p = [c.p / 2 for c in of_experts if c.ahead == ahead and c.p is not None]
+        p = [c.p / 2 for c in of_experts if c.ahead == ahead]
         sides.append(min(1.0, len(of_experts) * min(p)) if p else 1.0)
     return max(sides)
 
 
-def seeds_needed(values: Sequence[float], others: Sequence[float]) -> int | None:
+def seeds_needed(
+    values: Sequence[float], others: Sequence[float], level: float = LEVEL
+) -> int | None:
     """The fewest runs a row with which such a difference is told in POWER of all cases.
 
     The true means and deviations are taken to be those seen, the values to be normal; the test is
@@ -282,7 +327,7 @@ def seeds_needed(values: Sequence[float], others: Sequence[float]) -> int | None
     if gap == 0:
         return None
     low = max(LEAST, len(values) + 1, len(others) + 1)
-    while least_p(low, low) > LEVEL:
+    while least_p(low, low) > level:
         low += 1
     draws = np.random.default_rng(_SEED).standard_normal((2, _TRIALS, MOST_SEEDS))
     a, b = draws[0] * deviations[0] + gap, draws[1] * deviations[1]
@@ -291,7 +336,7 @@ def seeds_needed(values: Sequence[float], others: Sequence[float]) -> int | None
         one, other = a[:, :n], b[:, :n]
         error = ((one.var(1, ddof=1) + other.var(1, ddof=1)) / n) ** 0.5
         t = (one.mean(1) - other.mean(1)) / np.maximum(error, 1e-300)
-        return float((abs(t) >= quantile(0.975, 2 * n - 2)).mean()) >= POWER
+        return float((abs(t) >= quantile(1 - level / 2, 2 * n - 2)).mean()) >= POWER
 
     if not tells(MOST_SEEDS):
         return None
