@@ -184,6 +184,37 @@ def test_not_worse_is_by_less_than_the_margin(tmp_path, values, expected):
     assert one.p == pytest.approx(p_by_hand(values, shifted))
 
 
+@pytest.mark.parametrize(
+    ("measure", "other", "bound"),
+    [
+        ("x:kid", -2.0, -1.8),  # a distance below 0: worse is nearer to 0
+        ("x:kid", 2.0, 2.2),
+        ("x:recall", 0.5, 0.45),  # a tenth less
+        ("psnr", -3.0, -3.3),
+    ],
+)
+def test_worse_by_a_margin_is_worse_whatever_the_sign(measure, other, bound):
+    others = [other * (1 + 0.01 * v) for v in (-1, -0.5, 0, 0.5, 1)]
+    worse = 1 if bound > other else -1
+    for beyond, expected in ((-0.02, "holds"), (0.02, "does not hold")):
+        values = [bound + worse * beyond * abs(bound) + (v - other) / 10 for v in others]
+        one = against_row("set", measure, ("a", "b"), values, others, 0.1)
+        assert np.mean(one.worse) == pytest.approx(bound)
+        assert one.verdict == expected
+    same = against_row("set", measure, ("a", "b"), others, others, 0.1)
+    assert same.verdict == "holds"  # a row is never worse than itself
+
+
+def test_rows_at_the_margin_are_seldom_told_from_it(monkeypatch):
+    monkeypatch.setattr(verdict, "seeds_needed", lambda *given: None)
+    rng = np.random.default_rng(2)
+    told = []
+    for _ in range(1000):
+        one, other = rng.normal(15, 1, 5), rng.normal(10, 1, 5)
+        told.append(against_row("set", "x:fd", ("a", "b"), one, other, 0.5).verdict)
+    assert told.count("holds") + told.count("does not hold") <= 1000 * (LEVEL + 0.02)
+
+
 def p_by_hand(a, b):
     """Two-sided permutation test, all labellings by brute force."""
     every = np.array([*a, *b], float)

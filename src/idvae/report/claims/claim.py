@@ -11,8 +11,8 @@
 
 Rows are the names that the plan gives them. `by` are measures: one of scores is meant by every
 expert that was asked, EXPERT:METRIC by that one alone. `margin` is the share of the other's mean
-by which a row may be worse and still count as not worse. A part may name a plan of its own, and
-the data sets it is about.
+(of its size, where it is negative) by which a row may be worse and still count as not worse. A
+part may name a plan of its own, and the data sets it is about.
 """
 
 from __future__ import annotations

@@ -235,8 +235,13 @@ def against_row(
 
 
 def _made_worse(others: Sequence[float], margin: float, less: bool) -> list[float]:
-    """Values made worse by a margin."""
-    return [v * (1 + margin) if less else v / (1 + margin) for v in others]
+    """Values whose mean is worse by a share of its size, which may be negative.
+
+    They are stretched and not moved, so that they scatter as a multiple of a mean does; moved ones
+    would scatter too little beside it, and be told apart by chance too often.
+    """
+    larger = less == (mean(others) >= 0)
+    return [v * (1 + margin if larger else 1 - margin) for v in others]
 
 
 def _alone(p: float, ahead: bool) -> Verdict:
