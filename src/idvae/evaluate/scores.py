@@ -130,7 +130,12 @@ def flat(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def differences(a: Scores, b: Scores) -> dict[str, tuple[Any, Any]]:
     """Facts that differ, by their dotted names; a fact that one lacks is None there."""
-    left, right = flat(a.facts), flat(b.facts)
+    return differing(a.facts, b.facts)
+
+
+def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """As `differences`, of any facts."""
+    left, right = flat(a), flat(b)
     return {
         key: (left.get(key), right.get(key))
         for key in sorted(set(left) | set(right))
@@ -155,11 +160,16 @@ def check_comparable(scores: Sequence[Scores], ignore: Sequence[str] = ()) -> No
             if not any(key == name or key.startswith(f"{name}.") for name in ignore)
         }
         if found:
-            told = "; ".join(f"{key}: {_short(x)} and {_short(y)}" for key, (x, y) in found.items())
             raise UserError(
                 f"{scores[0].name} and {other.name} cannot be compared, their facts differ: "
-                f"{told}; score one of them again, or pass --ignore with the names of the facts"
+                f"{in_words(found)}; score one of them again, or pass --ignore with the names of "
+                "the facts"
             )
+
+
+def in_words(found: Mapping[str, tuple[Any, Any]]) -> str:
+    """Facts that differ, each with both values."""
+    return "; ".join(f"{key}: {_short(x)} and {_short(y)}" for key, (x, y) in found.items())
 
 
 def _short(value: Any) -> str:

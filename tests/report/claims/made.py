@@ -41,10 +41,17 @@ def claims(folder, **parts):
     return folder
 
 
-def judgement(folder, generated, edited):
+def judgement(folder, generated, edited, **facts):
     """conditions.json of two classes, as `idvae judge` writes it."""
     rows = {
         name: {"generated": [generated + shift, 0.01], "edited": [edited + shift, 0.01]}
         for name, shift in (("one", -0.1), ("other", 0.1))
     }
-    (folder / "conditions.json").write_text(json.dumps({"rows": rows, "facts": {"step": 100}}))
+    facts = {"step": 100, "n": 200, "classifier": {"weights": "x"}, **facts}
+    (folder / "conditions.json").write_text(json.dumps({"rows": rows, "facts": facts}))
+
+
+def counted(folder, **changed):
+    """modes.json of 25 modes, as `idvae train` writes it."""
+    row = {"step": 100, "covered": 24, "modes": 25, "good_share": 0.5, "n": 10_000, **changed}
+    (folder / "modes.json").write_text(json.dumps(row))

@@ -3,13 +3,16 @@
 Runs lie as sweeps leave them, RUNS/PLAN/DATA/ROW-seedS, with scores.json, modes.json or
 conditions.json in them. evidence.json repeats every number that a verdict rests on, the options of
 each run, and the sha256 of the file that the number comes from; it holds no path of a machine.
+
+What is compared is measured alike: of all runs of a plan on one set the facts of scores,
+reconstructions, modes and judgements are the same, and each file is of the last step of its run.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,15 +20,23 @@ from typing import Any
 import numpy as np
 
 from idvae.errors import UserError
-from idvae.evaluate.scores import Scores, check_comparable
+from idvae.evaluate.scores import Scores, differing, in_words
 from idvae.io.files import atomic_file
 from idvae.report import modes
 from idvae.report.rows import FREE, seed_of
 from idvae.training.run import Run
 
-FORMAT = 1
+FORMAT = 2
 FILE = "evidence.json"
 _JUDGED = ("generated", "edited", "kept")
+_JUDGEMENT = "conditions.json"
+KINDS = ("scores", "reconstructions", "modes", "judgements")  # of facts
+# What makes a file of measures again, after its run.
+_AGAIN = {
+    "scores.json": "idvae evaluate {} --overwrite, with the options of the others",
+    modes.FILE: "idvae train --resume {}, which counts them at its end",
+    _JUDGEMENT: "idvae judge {} --overwrite, with the options of the others",
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All runs, and by plan the facts that their scores have in common."""
+    """All runs, and the facts that they have in common: plan → set → what they are of → facts."""
 
     runs: tuple[Seen, ...]
     facts: dict[str, Any]
@@ -81,9 +92,14 @@ class Evidence:
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            if content["format"] != FORMAT:
+            if content["format"] not in (1, FORMAT):
                 raise UserError(f"{path} has another format; gather the runs with this version")
             runs = tuple(Seen(**run) for run in content["runs"])
+            if content["format"] == 1:  # scores alone were noted, those of all sets of a plan
+                content["facts"] = {
+                    plan: {run.data: {"scores": facts} for run in runs if run.plan == plan}
+                    for plan, facts in content["facts"].items()
+                }
             if not all(isinstance(v, int | float) for r in runs for v in r.values.values()):
                 raise ValueError("a value is no number")
             return cls(runs, content["facts"])
@@ -99,21 +115,19 @@ def gather(place: Path, plans: Iterable[str]) -> Evidence:
         plans: names of folders in it; one that is not there has no runs yet.
 
     Raises:
-        UserError: no runs at all, or scores whose facts differ within a plan.
+        UserError: no runs at all, or measures of a plan on one set that cannot be compared or are
+            not of the last step of their run.
     """
     if place.is_file():
         return Evidence.load(place)
-    seen, facts = [], {}
+    seen: list[Seen] = []
+    facts: dict[str, Any] = {}
     for plan in dict.fromkeys(plans):
-        scored: list[Scores] = []
-        for folder in sorted((place / plan).glob("*/*-seed*")):
-            if (folder / "config.yaml").is_file():
-                run, scores = _seen(plan, folder)
-                seen.append(run)
-                scored += [scores] if scores else []
-        if scored:
-            check_comparable(scored)
-            facts[plan] = scored[0].facts
+        for folder in sorted((place / plan).glob("*")):
+            runs, common = _of_set(plan, folder)
+            seen += runs
+            if common:
+                facts.setdefault(plan, {})[folder.name] = common
     if not seen:
         raise UserError(
             f"{place}: no runs there; it is the folder that holds one for each plan, made by "
@@ -122,27 +136,61 @@ def gather(place: Path, plans: Iterable[str]) -> Evidence:
     return Evidence(tuple(seen), facts)
 
 
-def _seen(plan: str, folder: Path) -> tuple[Seen, Scores | None]:
-    run = Run.open(folder)
+def _of_set(plan: str, place: Path) -> tuple[list[Seen], dict[str, Any]]:
+    """The runs of a plan on one set, and their facts by what they are of."""
+    seen: list[Seen] = []
+    first: dict[str, tuple[Path, Mapping[str, Any]]] = {}
+    for folder in sorted(place.glob("*-seed*")):
+        if not (folder / "config.yaml").is_file():
+            continue
+        run = Run.open(folder)
+        one, facts = _seen(plan, run)
+        seen.append(one)
+        checked = dict(facts)
+        if one.files:  # rows may differ in their steps, as at equal work, and seeds of one may not
+            checked[f"trainings of {one.row}"] = {"steps": run.config["options"].get("steps")}
+        for what, values in checked.items():
+            other, others = first.setdefault(what, (folder, values))
+            if found := differing(others, values):
+                raise UserError(
+                    f"{other} and {folder} cannot be compared, their {what} differ in "
+                    f"{in_words(found)}; make one of them again as the others are"
+                )
+    return seen, {what: first[what][1] for what in KINDS if what in first}
+
+
+def _seen(plan: str, run: Run) -> tuple[Seen, dict[str, Mapping[str, Any]]]:
+    """A run, and the facts of its measures by what they are of, one of KINDS."""
+    folder = run.path
     files: dict[str, str] = {}
     values: dict[str, float] = {}
+    facts: dict[str, Mapping[str, Any]] = {}
     counts = run.config.get("parameters")
     if counts:
         values["parameters"] = sum(counts.values())
-    scores = None
     if _there(folder, "scores.json", files):
         scores = Scores.load(folder / "scores.json")
+        if (step := scores.about.get("step")) is not None:  # older ones do not say it
+            _check_step(run, "scores.json", step)
+        facts["scores"] = scores.facts
         for expert, row in scores.row.items():
             values |= {f"{expert}:{metric}": value.mean for metric, value in row.items()}
         if scores.reconstruction:
             found = scores.reconstruction["values"]
             values |= {metric: value["mean"] for metric, value in found.items()}
+            given = scores.reconstruction["facts"]
+            facts["reconstructions"] = {name: given[name] for name in ("n", "indices")}
     if _there(folder, modes.FILE, files):
-        counted = _json(folder / modes.FILE)
+        counted = _json(folder / modes.FILE, ("step", "n", "modes", "covered", "good_share"))
+        _check_step(run, modes.FILE, counted["step"])
+        facts["modes"] = {name: counted[name] for name in ("step", "n", "modes")}
         values |= {name: float(counted[name]) for name in ("covered", "good_share")}
-    if _there(folder, "conditions.json", files):
-        rows = _json(folder / "conditions.json")["rows"].values()
+    if _there(folder, _JUDGEMENT, files):
+        judged = _json(folder / _JUDGEMENT, ("rows", "facts"))
+        _check_step(run, _JUDGEMENT, judged["facts"].get("step"))
+        facts["judgements"] = {name: judged["facts"].get(name) for name in ("n", "classifier")}
         for name in _JUDGED:
+            rows = judged["rows"].values()
             if means := [row[name][0] for row in rows if row.get(name) is not None]:
                 values[name] = float(np.mean(means))
     options = {k: v for k, v in run.config["options"].items() if k not in FREE}
@@ -155,7 +203,16 @@ def _seen(plan: str, folder: Path) -> tuple[Seen, Scores | None]:
         options,
         values,
         files,
-    ), scores
+    ), facts
+
+
+def _check_step(run: Run, name: str, step: Any) -> None:
+    last = run.config["options"].get("steps")
+    if step != last:
+        raise UserError(
+            f"{run.path / name} is of step {step}, and the training goes to {last}; let it end "
+            f"and measure it again ({_AGAIN[name].format(run.path)}), or leave the run out"
+        )
 
 
 def _there(folder: Path, name: str, files: dict[str, str]) -> bool:
@@ -164,8 +221,11 @@ def _there(folder: Path, name: str, files: dict[str, str]) -> bool:
     return name in files
 
 
-def _json(file: Path) -> dict[str, Any]:
+def _json(file: Path, needed: Iterable[str]) -> dict[str, Any]:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if missing := sorted(set(needed) - set(content)):
+            raise ValueError(f"{missing[0]} is missing")
+        return content
+    except (ValueError, TypeError) as error:
         raise UserError(f"{file} is damaged: {error}") from error
