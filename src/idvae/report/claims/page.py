@@ -149,7 +149,7 @@ def chart(one: Tested) -> Intervals | None:
         return None
     note = (
         "Difference of means in % of the other's, with its 95% interval (Welch's t); to the left "
-        "of 0 the row that is named first is better."
+        "of 0 the row that is named first is better. The words are of each difference by itself."
     )
     return Intervals(tuple(rows), f"{one.claim.name}: {one.verdict}", note)
 
