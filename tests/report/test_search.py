@@ -124,10 +124,11 @@ def test_scores_that_say_other_things_are_refused(search, done, tmp_path):
         report.results(other, trials(other, out)[:1], out)
 
 
-def test_a_file_of_that_name_that_is_not_ours_is_left_alone(search, tmp_path):
+@pytest.mark.parametrize("name", ["search.json", "search.md", "best"])
+def test_a_file_of_that_name_that_is_not_ours_is_left_alone(search, tmp_path, name):
     asked, out = search(), tmp_path / "out"
     out.mkdir()
-    (out / "search.json").write_text("[1]")
+    (out / name).write_text("[1]")
     with pytest.raises(UserError, match="is not of a search"):
         report.write(asked, [], [], out)
-    assert (out / "search.json").read_text() == "[1]"
+    assert (out / name).read_text() == "[1]"

@@ -85,7 +85,7 @@ def write(search: Search, trials: Sequence[Trial], found: Sequence[Result], out:
     """Write search.json, search.md and best/.
 
     Raises:
-        UserError: a search.json is there that none wrote.
+        UserError: a file of one of these names is there that no search wrote.
     """
     file = out / "search.json"
     _check_ours(file)
@@ -159,7 +159,10 @@ def _check_comparable(scored: Sequence[tuple[Trial, Scores]]) -> None:
 
 
 def _check_ours(file: Path) -> None:
-    if not file.exists():
+    if not file.exists():  # it is the first that a search writes
+        for other in (file.with_name("search.md"), file.with_name("best")):
+            if other.exists():
+                raise UserError(f"{other} is not of a search; choose another --out")
         return
     try:
         known = "objective" in json.loads(file.read_text(encoding="utf-8"))
