@@ -90,6 +90,13 @@ def test_floats_need_a_range_and_keep_to_it():
         as_bytes(x, "x", (0, 1))
 
 
+def test_floats_of_another_range_are_other_images():
+    floats = np.random.default_rng(0).random((4, 8, 8, 3), np.float32)
+    ranges = ((0.0, 1.0), (-1.0, 1.0))
+    one, other = (open_images(floats, value_range=low_high) for low_high in ranges)
+    assert one.checksum() != other.checksum()
+
+
 def test_checksums_follow_the_content_and_not_the_name(tmp_path, folder):
     a, b = tmp_path / "a.npy", tmp_path / "b.npy"
     np.save(a, images(9))

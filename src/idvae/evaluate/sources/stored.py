@@ -102,7 +102,8 @@ class Array(Indexed):
         return lambda: [reading.result()]
 
     def checksum(self) -> str:
-        digest = hashlib.sha256(f"{self.images.dtype} {self.images.shape}".encode())
+        told = "" if self.value_range is None else f" {self.value_range}"
+        digest = hashlib.sha256(f"{self.images.dtype} {self.images.shape}{told}".encode())
         for start in range(0, self.count, source.CHUNK):
             digest.update(np.ascontiguousarray(self.images[start : start + source.CHUNK]).data)
         return digest.hexdigest()
