@@ -194,3 +194,9 @@ def test_without_seeds_no_test_is_made():
     asked = compare({"a": [1, 2], "b": [7, 8, 9], "c": [1, 2, 3]}, against="a")
     assert "No test is made" in in_words({"lite0": asked})
     assert "no two rows" in in_words({"lite0": compare({"a": [1, 2, 3]})})
+
+
+def test_no_bound_of_a_p_is_above_one():
+    rng = np.random.default_rng(0)
+    found = compare({str(i): rng.normal(size=3).tolist() for i in range(12)}, True)
+    assert (found.least, found.needed) == (1.0, 7)

@@ -75,8 +75,8 @@ class Compared:
     def least(self) -> float:
         """A bound that no p can fall below, from the numbers of runs alone."""
         if self.asked:
-            return self._times * min(least_p(self.seeds[0], n) for n in self.seeds[1:])
-        return self._times * least_p(*sorted(self.seeds)[-2:])
+            return min(1.0, self._times * min(least_p(self.seeds[0], n) for n in self.seeds[1:]))
+        return min(1.0, self._times * least_p(*sorted(self.seeds)[-2:]))
 
     @property
     def needed(self) -> int:
