@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 LONGEST = 900  # characters of a message
+INTERRUPTED = 130  # the exit status, as shells have it
 
 
 class UserError(Exception):

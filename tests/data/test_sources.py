@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ from idvae.data.folder import read_image
 from idvae.data.idx import read_idx
 from idvae.data.source import SIZES, Request
 from idvae.errors import UserError
+from idvae.io.locks import alone
 
 REAL = pytest.mark.skipif(
     not fashion_mnist.DEBIAN.is_dir(), reason="Debian's dataset-fashion-mnist is not installed"
@@ -339,6 +341,18 @@ def test_two_that_first_use_a_set_at_once_share_it():
     with ThreadPoolExecutor(2) as pool:
         a, b = pool.map(data.resolve, ["digits", "digits"])
     assert a.checksum == b.checksum
+
+
+def test_who_waits_for_another_that_prepares_is_told(capsys):
+    data.root().mkdir(parents=True, exist_ok=True)
+    told, until = "", time.monotonic() + 30
+    with ThreadPoolExecutor(1) as pool:
+        with alone(data.root() / ".digits.lock", "this test"):
+            found = pool.submit(data.resolve, "digits")
+            while "waiting" not in told and time.monotonic() < until:
+                told += capsys.readouterr().err
+        assert found.result().counts["train"] > 0
+    assert "digits is being prepared by another process; waiting for it" in told
 
 
 def test_the_square_is_the_centre_and_transparency_is_white(tmp_path):

@@ -39,7 +39,8 @@ def test_p_of_a_mean_is_the_level_at_the_end_of_its_interval():
     low, high = interval([0.1, 0.9, 0.7, 0.4, 0.65])
     assert p_of_mean([0.1, 0.9, 0.7, 0.4, 0.65], low) == pytest.approx(0.05)
     assert p_of_mean([0.1, 0.9, 0.7, 0.4, 0.65], high) == pytest.approx(0.05)
-    assert (p_of_mean([1.0], 5.0), p_of_mean([5.0, 5.0], 5.0)) == (1.0, 0.0)
+    assert p_of_mean([1.0], 5.0) == 1.0
+    assert (p_of_mean([5.0, 5.0], 5.0), p_of_mean([5.0, 5.0], 4.0)) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("level", [0.8, 0.95])

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from idvae import __version__
-from idvae.errors import DivergedError, UserError, did_you_mean
+from idvae.errors import INTERRUPTED, DivergedError, UserError, did_you_mean
 
 # command → (module, one line); modules are imported only when their command is called.
 COMMANDS = {
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _fail(OUT_OF_MEMORY, 2)
     except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+        return _fail("interrupted", INTERRUPTED)
 
 
 def _dispatch(arguments: list[str]) -> int:

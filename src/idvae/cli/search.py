@@ -7,6 +7,7 @@ from pathlib import Path
 from idvae.cli.launching import add_launcher, launcher_of
 from idvae.cli.parser import Parser
 from idvae.cli.sweep import check_scoring, plan_file, tell
+from idvae.errors import INTERRUPTED
 
 
 def run(argv: Sequence[str]) -> int:
@@ -49,7 +50,7 @@ def run(argv: Sequence[str]) -> int:
     print(f"wrote {out / 'search.md'}")
     if undone:
         print(f"stopped, {len(undone)} runs are not finished; the same command goes on")
-        return 130
+        return INTERRUPTED
     if failed:
         print(f"{len(failed)} runs failed and count as the worst; see the .log beside each")
     if lost := [method for method, winner in winners.items() if winner is None]:

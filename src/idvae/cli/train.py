@@ -9,9 +9,8 @@ from typing import Any
 
 from idvae import methods
 from idvae.cli.parser import Parser
-from idvae.errors import UserError
+from idvae.errors import INTERRUPTED, UserError
 
-INTERRUPTED = 130  # as shells have it
 USAGE = """idvae train METHOD --data NAME [--out DIR] [options]
        idvae train --resume DIR [--steps N]"""
 

@@ -13,7 +13,7 @@ from idvae.data.source import DOWNLOAD, SIZES, Request, Source
 from idvae.errors import UserError, did_you_mean
 from idvae.io.destination import Destination
 from idvae.io.files import is_plain_name
-from idvae.io.locks import alone
+from idvae.io.locks import alone, is_held
 from idvae.io.places import data_folder as root
 from idvae.seeds import checked_seed
 
@@ -249,7 +249,10 @@ def resolve(name: str | os.PathLike[str]) -> PreparedSet:
 def _one_prepares(name: str) -> AbstractContextManager[object]:
     """Wait while another process prepares the same unasked, whose set then serves both."""
     root().mkdir(parents=True, exist_ok=True)
-    return alone(root() / f".{name}.lock", f"{name} is being prepared; wait for it", inf)
+    lock, busy = root() / f".{name}.lock", f"{name} is being prepared by another process"
+    if is_held(lock):
+        print(f"{busy}; waiting for it", file=sys.stderr)
+    return alone(lock, busy, inf)
 
 
 def _is_far(source: str, place: str | None) -> bool:

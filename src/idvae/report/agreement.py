@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from idvae.evaluate.scores import METRICS, Value
+from idvae.report.sentences import listing
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Dispute:
     def words(self) -> str:
         """The dispute as a sentence."""
         return (
-            f"{_listed(self.for_one)} {_hold(self.for_one)} {self.one} better than {self.other}; "
-            f"{_listed(self.for_other)} the reverse."
+            f"{listing(self.for_one)} {_hold(self.for_one)} {self.one} better than {self.other}; "
+            f"{listing(self.for_other)} the reverse."
         )
 
 
@@ -114,10 +115,6 @@ def in_words(found: Agreement, metric: str = "fd") -> str:
 
 def _better(a: Value, b: Value, sign: int) -> bool:
     return sign * a.mean < sign * b.mean and not overlap(a, b)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _hold(names: Sequence[str]) -> str:

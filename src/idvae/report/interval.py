@@ -28,13 +28,13 @@ def interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, floa
 def p_of_mean(values: Sequence[float], expected: float) -> float:
     """Two-sided p of "the mean is this", for values that are normal and independent.
 
-    At most 1 - level just where `interval` of that level leaves the number out; 1 of one value, 0
-    where all are the same.
+    At most 1 - level just where `interval` of that level leaves the number out; 1 of one value.
+    Where all values are the same it is 1 if they are the number, else 0.
     """
     if len(values) < 2:
         return 1.0
     if not (deviation := stdev(values)):
-        return 0.0
+        return float(mean(values) == expected)
     t = abs(mean(values) - expected) / (deviation / len(values) ** 0.5)
     degrees = len(values) - 1
     return max(0.0, 2 - 2 * _below(math.atan(t / degrees**0.5), degrees))

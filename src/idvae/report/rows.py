@@ -14,13 +14,13 @@ from idvae.errors import UserError
 from idvae.evaluate.scores import Row as Values
 from idvae.evaluate.scores import Scores, Value, check_comparable, file_name
 from idvae.training.run import Run, checkpoint_steps
+from idvae.training.run_config import FIRST_PHASE
 
 # Options that do not change what a method learns, or that seeds of one row differ in.
 FREE = (
     "seed", "device", "threads", "workers", "patience", "log_every", "grid_every", "save_every",
     "keep", "tensorboard",
 )  # fmt: skip
-FIRST = "pretrained"  # the option of methods of two phases that names the run of the first
 # Options that are the budget and the networks: a fair comparison has them equal in all rows.
 BUDGET = ("steps", "batch_size", "batch_parts", "preset", "width", "z_dim")
 
@@ -148,14 +148,14 @@ def _all_made(runs: Sequence[Run | None]) -> list[dict[str, Any]]:
     two_phases = [
         (run, options, (run.config["method"], repr(options)))
         for run, options in zip(runs, made, strict=True)
-        if run is not None and options.get(FIRST)
+        if run is not None and options.get(FIRST_PHASE)
     ]
     seeds: dict[tuple[str, str], set[int]] = {}
     for run, _, key in two_phases:
         seeds.setdefault(key, set()).add(seed_of(run))
     for run, options, key in two_phases:
         if len(seeds[key]) == 1:
-            options[FIRST] = _without_seed(str(options[FIRST]), seed_of(run))
+            options[FIRST_PHASE] = _without_seed(str(options[FIRST_PHASE]), seed_of(run))
     return made
 
 

@@ -27,6 +27,7 @@ from itertools import combinations, count
 from math import inf
 
 from idvae.report.permutation import LABELLINGS, SEED, least_p, permutation_test
+from idvae.report.sentences import listing
 
 LEAST = 3  # seeds a row, below which it is left out
 LEVEL = 0.05
@@ -270,7 +271,7 @@ def _sentence(one: Compared) -> str:
             if pair.better == better and (pair.p <= LEVEL) == significant
         ]
         if names:
-            parts.append(f"{how} {_listed(names)}{but}")
+            parts.append(f"{how} {listing(names)}{but}")
     return f"{_seeds([one])}: {one.row} is {'; '.join(parts)}."
 
 
@@ -280,9 +281,9 @@ def _too_few(hopeless: Mapping[str, Compared]) -> str:
     by_row: dict[str, list[str]] = {}
     for by, one in hopeless.items():
         by_row.setdefault(one.first, []).append(by)
-    ahead = "; ".join(f"{row} by {_listed(measures)}" for row, measures in by_row.items())
+    ahead = "; ".join(f"{row} by {listing(measures)}" for row, measures in by_row.items())
     return (
-        f"No difference can be significant by {_listed(list(hopeless))}: with {_seeds(found)} "
+        f"No difference can be significant by {listing(list(hopeless))}: with {_seeds(found)} "
         f"p cannot fall below {min(one.least for one in found):.3g}, and it takes at least "
         f"{max(one.needed for one in found)} seeds a row. In front: {ahead}."
     )
@@ -292,7 +293,3 @@ def _seeds(found: Sequence[Compared]) -> str:
     numbers = {n for one in found for n in one.seeds}
     least, most = min(numbers), max(numbers)
     return f"{least} seeds a row" if least == most else f"{least} to {most} seeds a row"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from idvae.report.rows import FIRST, Row, differing, steps_done
+from idvae.report.rows import Row, differing, steps_done
 from idvae.training.run import Run
+from idvae.training.run_config import FIRST_PHASE
 
 UNITS = (("P", 1e15), ("T", 1e12))
 
@@ -93,7 +94,7 @@ def remarks(rows: Sequence[Row]) -> list[str]:
                 f"{row.name} was scored at step {row.step:,} of {row.newest:,}: what training took "
                 f"is told up to step {row.step:,}, and pictures are of the newest."
             )
-        if any(run.config["options"].get(FIRST) for run in row.runs):
+        if any(run.config["options"].get(FIRST_PHASE) for run in row.runs):
             told.append(
                 f"{row.name}: multiply-adds and minutes leave out the training of its first phase."
             )

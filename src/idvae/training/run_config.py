@@ -12,6 +12,7 @@ from idvae.errors import UserError
 from idvae.io.files import is_plain_name
 
 FORMAT = 1
+FIRST_PHASE = "pretrained"  # the option of methods of two phases that names the run of the first
 MOST = 10_000  # names of a condition, coordinates of points, pixels on a side
 
 Fits = Callable[[Any], bool]

@@ -18,6 +18,7 @@ from idvae.networks import resolved
 from idvae.training import settings
 from idvae.training.distributed import lost_process_told
 from idvae.training.run import Run
+from idvae.training.run_config import FIRST_PHASE
 from idvae.training.settings import Settings
 
 CONDITIONS = 10_000  # rows of the training split's conditions that a run keeps to draw from
@@ -144,7 +145,7 @@ def _some_conditions(condition: Condition, prepared: PreparedSet) -> np.ndarray:
 
 def first_phase(chosen: Settings) -> tuple[Path, ...]:
     """The folder of the run that a method starts from, where it starts from one."""
-    place = getattr(chosen.method_config, "pretrained", None)
+    place = getattr(chosen.method_config, FIRST_PHASE, None)
     return (Path(place),) if place else ()
 
 

@@ -80,9 +80,9 @@ def write_folder(prepared: PreparedSet, path: Path, shard_bytes: int, overwrite:
     with alone(part / LOCK, f"{part} is being written by another process; wait for it"):
         for rest in part.glob(".*"):  # of a killed call
             rest.unlink()
-        meta = write_shards(prepared, path.name, InFolder(part), part, shard_bytes)
+        meta, written = write_shards(prepared, path.name, InFolder(part), part, shard_bytes)
         with destination.folder() as folder:
-            for name in _files(prepared, shard_bytes):  # a call with other sizes may have left more
+            for name in written:  # a call with other sizes may have left more
                 (part / name).rename(folder / name)
             (folder / META).write_text(meta, encoding="utf-8")
         shutil.rmtree(part)
@@ -104,14 +104,14 @@ def write_bucket(prepared: PreparedSet, address: str, shard_bytes: int) -> None:
     notes.mkdir(parents=True, exist_ok=True)
     with alone(notes / LOCK, f"{address} is being written by another process; wait for it"):
         name = bucket.address.rpartition("/")[2]
-        meta = write_shards(prepared, name, bucket, notes, shard_bytes)
+        meta, _ = write_shards(prepared, name, bucket, notes, shard_bytes)
         bucket.put(META, lambda: iter([meta.encode()]))
         shutil.rmtree(notes)
 
 
 def write_shards(
     prepared: PreparedSet, name: str, target: Target, notes: Path, shard_bytes: int
-) -> str:
+) -> tuple[str, list[str]]:
     """Write all shards that are not there.
 
     Args:
@@ -122,7 +122,7 @@ def write_shards(
         shard_bytes: of a shard, without its header.
 
     Returns:
-        the text of the index, for the caller to write.
+        the text of the index, for the caller to write, and the names of all shards.
     """
     columns = list(columns_of(prepared, shard_bytes))
     work = [(column, k) for column in columns for k in range(column.shards)]
@@ -165,13 +165,7 @@ def write_shards(
     digests: dict[str, list[str]] = {column.key: [] for column in columns}
     for (column, _), digest in zip(work, found, strict=True):
         digests[column.key].append(digest)
-    return _index(prepared, name, shard_bytes, digests)
-
-
-def _files(prepared: PreparedSet, shard_bytes: int) -> list[str]:
-    return [
-        column.file(k) for column in columns_of(prepared, shard_bytes) for k in range(column.shards)
-    ]
+    return _index(prepared, name, shard_bytes, digests), [c.file(k) for c, k in work]
 
 
 def _pieces(column: Column, k: int, split: Split) -> Iterator[bytes]:
