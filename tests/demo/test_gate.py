@@ -97,6 +97,17 @@ def test_another_host_is_turned_away_unless_it_listens_for_others(tmp_path):
     assert ask(tmp_path, "GET", "/", headers=local, hosts=("[::1]",))[0] == 200
 
 
+@pytest.mark.parametrize("path", [UPLOAD, f"{API}/queue/join"])
+def test_what_another_page_sends_is_refused(tmp_path, path):
+    body = told(1) if path != UPLOAD else [b"x"]
+    for origin in (b"https://example.org", b"null", b"http://127.0.0.1:1"):
+        status, _, text, bodies = ask(tmp_path, "POST", path, body, [*HOME, (b"origin", origin)])
+        assert (status, bodies) == (403, [])
+        assert "its own page" in text
+    own = [*HOME, (b"origin", b"http://127.0.0.1:7860")]
+    assert ask(tmp_path, "POST", path, body, own)[0] == 200
+
+
 def test_a_small_request_comes_through_as_it_was(tmp_path):
     (body,) = told({"path": "/tmp/x/a.png", "url": f"http://127.0.0.1:7860{API}/file=/tmp/x/a.png"})
     status, *_, bodies = ask(tmp_path, "POST", f"{API}/queue/join", [body[:9], body[9:]])
@@ -112,6 +123,7 @@ def test_a_small_request_comes_through_as_it_was(tmp_path):
         {"path": "a.png", "url": "data:image/png;base64,AAAA"},
         {"path": "file:///etc/passwd"},
         {"deep": [[{"url": "ftp://example.org"}]]},
+        {"path": f"http://example.org{API}/file=a.png"},
     ],
 )
 def test_a_request_that_names_an_address_or_holds_a_file_is_refused(tmp_path, value):

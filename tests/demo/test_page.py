@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 import idvae
 from idvae import data
@@ -17,27 +18,36 @@ TABS = {
     ("idvae", "labels"): ["Generate", "Reconstruct", "Edit", "Interpolate", "Discriminator"],
     ("vae", None): ["Generate", "Reconstruct", "Interpolate"],
     ("gan", None): ["Generate", "Interpolate", "Discriminator"],
+    ("gan", "labels"): ["Generate", "Interpolate", "Discriminator"],
 }
+GUESSED = [None, True, None, None, None]  # whether an image's class is found
 # In a process of its own: Gradio leaves loops of events open.
 SCRIPT = """
 import json, sys
+from pathlib import Path
 import gradio, idvae
-from idvae.demo.page import page
+from idvae.demo.page import Chosen, page
 
-for run in sys.argv[1:]:
-    parts = page(idvae.load(run), "run").blocks.values()
-    print(json.dumps([p.label for p in parts if isinstance(p, gradio.Tab)]))
+for run in sys.argv[2:]:
+    model = idvae.load(run)
+    parts = page(model, "run").blocks.values()
+    tabs = [p.label for p in parts if isinstance(p, gradio.Tab)]
+    with gradio.Blocks():
+        name = Chosen(model, "image", 0).guess(Path(sys.argv[1]))
+    print(json.dumps([tabs, None if name is None else name in model.condition.names]))
 """
 
 
-def test_it_has_the_tabs_that_the_model_can_fill(data_root, tmp_path):
+def test_it_has_the_tabs_that_the_model_can_fill_and_guesses_a_class(data_root, tmp_path):
     data.prepare("digits", size=16, n=200)
     runs = [
         idvae.train(method, "digits-16", tmp_path / f"{i}", condition=condition, **OPTIONS).path
         for i, (method, condition) in enumerate(TABS)
     ]
-    told = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *map(str, runs)], capture_output=True, text=True, timeout=100
-    )
+    Image.new("L", (16, 16), 90).save(tmp_path / "image.png")
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "image.png"), *map(str, runs)]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert told.returncode == 0, told.stderr
-    assert [json.loads(line) for line in told.stdout.splitlines()] == list(TABS.values())
+    found = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [tabs for tabs, _ in found] == list(TABS.values())
+    assert [name for _, name in found] == GUESSED

@@ -91,7 +91,7 @@ def drawn(model: Model, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def guessed(model: Model, image: np.ndarray) -> np.ndarray | None:
-    """The condition (Y,) that an image (H, W, C) seems to have; None without conditions.
+    """The condition (Y,) that an image (H, W, C) seems to have; None if nothing can tell it.
 
     Where the method cannot tell it, that under which its reconstruction is nearest: beginning
     with none, the class or attribute is turned that brings it nearest, until none does.
@@ -100,6 +100,8 @@ def guessed(model: Model, image: np.ndarray) -> np.ndarray | None:
         return None
     if model.tells_conditions:
         return model.attributes(image[None])[0]
+    if not model.method.reconstructs:
+        return None
     condition = model.condition
     labels = condition.kind == LABELS
     y = np.full(condition.width, 0.0 if labels else -1.0, np.float32)

@@ -73,13 +73,17 @@ class Gate:
 
     def check(self, scope: Scope) -> None:
         """Raises:
-        RefusedError: another host, a place that the page does not need, or no room.
+        RefusedError: another host, another page, a place that the page does not need, or no room.
         """
         headers = {key.decode("latin-1").lower(): value for key, value in scope["headers"]}
-        host = headers.get("host", b"").decode("latin-1").rsplit(":", 1)[0]
-        if self.hosts is not None and host not in self.hosts:
+        address = headers.get("host", b"").decode("latin-1")
+        if self.hosts is not None and address.rsplit(":", 1)[0] not in self.hosts:
             raise RefusedError(421, "this demo is for the machine that it runs on")
         method, path = scope["method"], scope["path"]
+        # A browser sends some requests of any page to anywhere, and says of which.
+        origin = headers.get("origin", b"").decode("latin-1")
+        if method == "POST" and origin and origin.partition("://")[2] != address:
+            raise RefusedError(403, "this demo is used from its own page")
         if method == "POST" and path in POST:
             length = headers.get("content-length", b"0")
             most = MOST_UPLOADED if path == UPLOAD else MOST_TOLD
@@ -115,29 +119,33 @@ async def checked_body(receive: Receive) -> bytes:
         told = json.loads(body or b"null")
     except (ValueError, RecursionError) as error:
         raise RefusedError(400, "no JSON") from error
-    if any(_is_elsewhere(text) for text in _places(told)):
+    if any(_is_elsewhere(*place) for place in _places(told)):
         raise RefusedError(403, "only what was uploaded here")
     return body
 
 
-def _places(value: Any) -> Iterable[str]:
-    """All texts under the keys by which Gradio finds files, at any depth."""
+def _places(value: Any) -> Iterable[tuple[str, str]]:
+    """The keys by which Gradio finds files, each with what it names, at any depth."""
     waiting = [value]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            yield from (str(value[key]) for key in ("path", "url") if value.get(key))
+            yield from ((key, str(value[key])) for key in ("path", "url") if value.get(key))
             waiting.extend(value.values())
         elif isinstance(value, list):
             waiting.extend(value)
 
 
-def _is_elsewhere(text: str) -> bool:
-    """Whether it is an address, other than that of a file of this page, or a file itself."""
+def _is_elsewhere(key: str, text: str) -> bool:
+    """Whether it is an address or a file itself.
+
+    A `url` may be one where a file of this page is shown: Gradio only ever gives it back. What
+    `path` names it fetches.
+    """
     start = text.strip().lower()
     if start.startswith("data:"):
         return True
-    return "://" in start and f"{API}/file=" not in start
+    return "://" in start and (key == "path" or f"{API}/file=" not in start)
 
 
 def bounded(receive: Receive) -> Receive:

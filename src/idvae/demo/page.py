@@ -356,11 +356,23 @@ class Chosen:
         Raises:
             UserError: no image, or one that cannot be taken.
         """
+        return self.image(path), self._told(names)
+
+    def image(self, path: Path | None) -> np.ndarray:
+        """The image alone.
+
+        Raises:
+            UserError: none, or one that cannot be taken.
+        """
         if path is None:
             raise UserError("there is no image; drop one, or draw one from the model")
         if not path.is_file():
             raise UserError("this image is no longer kept; upload or draw it again")
-        return read_upload(path, self.model.shape), self._told(names)
+        return read_upload(path, self.model.shape)
+
+    def guess(self, path: Path | None) -> Any:
+        """What an image seems to have, by name; None where that is not told or nothing can tell."""
+        return self._names(actions.guessed(self.model, self.image(path)))
 
     def start(self) -> tuple[np.ndarray, np.ndarray | None]:
         """The sample that is there first, and what it has."""
@@ -373,15 +385,11 @@ class Chosen:
     def leads_to(self, make: Callable[..., Any] | None, out: Any) -> None:
         """When there is another image, find what it has, and make what follows from it."""
 
-        def guess(path: Path | None) -> Any:
-            image, _ = self.read(path, None)
-            return self._names(actions.guessed(self.model, image))
-
         def draw(seed: Any) -> list[Any]:
             return self.values(*actions.drawn(self.model, whole(seed)))
 
         steps = [
-            self.picture.upload(told(guess), self.picture, self.has, **ONE),
+            self.picture.upload(told(self.guess), self.picture, self.has, **ONE),
             self.draw.click(told(draw), self.seed, self.outputs, **ONE),
         ]
         if make is not None:

@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -47,7 +48,7 @@ def serving(model: Model, name: str, host: str = LOCAL, port: int | None = None)
                 f"the demo needs gradio ({error}); install idvae with the extra `demo`"
             ) from error
         blocks = page.page(model, name)
-        hosts = NAMES if host in (LOCAL, "localhost") else None
+        hosts = (*NAMES, host, f"[{host}]") if is_local(host) else None
         middleware = [Middleware(gate.Gate, folder=Path(folder), hosts=hosts)]
         try:
             blocks.launch(
@@ -92,6 +93,14 @@ def _check_free(host: str, port: int) -> None:
         except OSError as error:
             raise UserError(f"cannot listen at {host}, port {port}: {error.strerror}; choose "
                             "another --port") from error  # fmt: skip
+
+
+def is_local(host: str) -> bool:
+    """Whether what listens there is reached from this machine alone."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def wait() -> None:
