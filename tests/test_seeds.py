@@ -29,6 +29,14 @@ def test_no_two_places_share_a_seed(places):
     assert found == {seeds.seed_for(*place) for place in places}
 
 
+def test_a_seed_of_two_words_is_not_a_small_one_at_another_place():
+    high, low = seeds.seed_for(6 * 2**32, 6, 0), seeds.seed_for(0, 6, 6)
+    assert high != low
+    assert seeds.seed_for(6 * 2**32, 1) != seeds.seed_for(0, 6, 1)
+    found = {seeds.seed_for(2**32 + s, t, p) for s in range(9) for t in range(9) for p in range(9)}
+    assert len(found) == 9**3
+
+
 def test_seeds_that_lie_beside_each_other_share_no_draw():
     def seeds_of(seed):
         seen = []

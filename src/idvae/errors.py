@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 LONGEST = 900  # characters of a message
+# What looking into JSON that is of another shape than was thought raises.
+MISSHAPEN = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 INTERRUPTED = 130  # the exit status, as shells have it
 
 

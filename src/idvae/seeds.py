@@ -21,8 +21,11 @@ ORDER, NOISE, FLIP, INITIAL, SAMPLES, CONDITIONS, SAMPLE_SETS, SUBSETS, TRIALS =
 
 def seed_for(seed: int, stream: int, *position: int) -> int:
     """A 63-bit seed for one stream of randomness at one position, independent of all others."""
-    state = np.random.SeedSequence([seed, stream, *position]).generate_state(1, np.uint64)
-    return int(state[0] >> np.uint64(1))
+    if seed < 2**32:
+        mixed = np.random.SeedSequence([seed, stream, *position])
+    else:  # two words, the second of which would lie where the stream of a small seed does
+        mixed = np.random.SeedSequence(seed, spawn_key=(stream, *position))
+    return int(mixed.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def checked_seed(seed: Any, name: str = "--seed") -> int:

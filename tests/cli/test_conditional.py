@@ -9,7 +9,10 @@ from PIL import Image
 import idvae
 from idvae import data
 from idvae.cli import judge, main
+from idvae.data.conditions import Condition
 from idvae.evaluate import attribute_classifier
+from idvae.evaluate.scores import Scores
+from idvae.training import start
 
 TINY = ["--steps", "4", "--width", "4", "--z-dim", "3", "--batch-size", "8", "--grid-every", "2"]
 
@@ -147,6 +150,50 @@ def test_icgan_is_judged_by_the_truth_but_edits_what_it_found():
     np.testing.assert_array_equal(edit(kept, y, y), model.reconstruct(kept))
 
 
+def test_what_is_set_clears_what_it_excludes_whatever_was_found():
+    """As in `idvae edit`, also where the first was found to have what the truth has not."""
+    seen = []
+
+    class Wrong:
+        condition = Condition("attributes", ("Bald", "Black", "Smile"), (("Bald", "Black"),))
+
+        def attributes(self, images):
+            return np.float32([[-0.9, 0.95, 0.3]])
+
+        def edit(self, images, found, told):
+            seen.append(told)
+
+    edit, y = judge._untold(Wrong()), np.float32([[-1, -1, 1]])
+    edit(None, y, np.float32([[1, -1, 1]]))  # Bald is set: no black hair
+    edit(None, y, np.float32([[-1, -1, -1]]))  # Smile is cleared: the hair stays as it was found
+    np.testing.assert_allclose(np.concatenate(seen), [[1, -1, 0.3], [-0.9, 0.95, -1]])
+
+
+def test_a_set_without_test_images_is_not_judged_but_scored(monkeypatch, tmp_path, capsys):
+    class Few:
+        """The set of a run, all of whose images went to other splits."""
+
+        def __init__(self, data):
+            self.data = data
+
+        def __getattr__(self, name):
+            return getattr(self.data, name)
+
+        def split(self, name):
+            return self.data.split("train") if name != "test" else ()
+
+    found = start.data_of
+    monkeypatch.setattr(start, "data_of", lambda run: Few(found(run)))
+    assert main(["judge", "faces", "--overwrite"]) == 2
+    assert "has no test images, by which idvae judge measures" in capsys.readouterr().err
+    out = tmp_path / "scores.json"
+    small = ["--experts", "lite0@32", "-n", "20", "--reference-n", "30", "--repeats", "1"]
+    assert main(["evaluate", "faces", *small, "--no-true-data", "--out", str(out)]) == 0
+    scores = Scores.load(out)
+    assert scores.reconstruction is None
+    assert any("no reconstructions" in warning for warning in scores.warnings)
+
+
 def test_judge_writes_a_table_of_what_it_found(monkeypatch, tmp_path):
     monkeypatch.setenv("IDVAE_CACHE", str(tmp_path))
     small = ["-n", "10", "--repeats", "2", "--classifier-steps", "3", "--expert", "lite0@32"]
@@ -155,6 +202,7 @@ def test_judge_writes_a_table_of_what_it_found(monkeypatch, tmp_path):
         text = Path(run, "conditions.md").read_text()
         assert all(head in text for head in heads.split("|"))
         assert text.count("\n| ") == len(idvae.load(run).condition.names) + 1
+        assert "generated: 10 images a row and sample set; ± over 2 sets, step" in text
     assert main(["judge", "gan", *small]) == 2
 
 
@@ -176,7 +224,7 @@ def test_a_conditional_run_is_scored(tmp_path):
         (["edit", "faces", "--strength", "much"], "numbers joined by commas"),
         (["edit", "faces", "--strength", "100"], "out of range"),
         (["edit", "gan", "--set", "3"], "has no encoder"),
-        (["edit", "classes", "--input", "."], "needs to know what the images of --input have"),
+        (["edit", "classes", "--input", "."], "has to be told the classes of its images"),
         (["edit", "faces", "--attributes", "x.csv"], "pass both"),
         (["reconstruct", "faces", "--input", "."], "needs to know what the images"),
     ],
@@ -239,3 +287,32 @@ def test_the_attribute_classifier_answers_by_what_was_asked():
     expected = np.square(np.float64([3, 1]) / 10**0.5 - np.float64([1, 1]) / 2**0.5).sum()
     assert edits["Smiling"].identity.mean == pytest.approx(expected, rel=1e-6)
     assert scale["reconstructions"] == 0.0
+
+
+def test_an_image_that_is_of_the_class_already_counts_as_no_edit():
+    condition = Condition("labels", ("dark", "bright"))
+
+    class Expert:
+        """Its features are of the parts of an image."""
+
+        def __call__(self, images):
+            bright = images.reshape(len(images), -1).mean(1, keepdims=True) > 127
+            logits = np.concatenate([~bright, bright], 1).astype(np.float32)
+            features = np.stack([1.0 + bright, 3.0 - bright], 1).astype(np.float32)
+            return type("Output", (), {"logits": logits, "features": features})
+
+    y = np.eye(2, dtype=np.float32)[[0] * 8 + [1] * 2]
+    images = (y[:, 1] * 255).astype(np.uint8).reshape(-1, 1, 1, 1)
+    classifier = attribute_classifier.AttributeClassifier(Expert(), "labels")
+
+    def judged(edit, y=y):
+        return attribute_classifier.edited(classifier, edit, condition, images, y, Expert())
+
+    idle, _ = judged(lambda x, y, to: x)
+    assert [(one.changed.mean, one.n) for one in idle.values()] == [(0.0, 2), (0.0, 8)]
+    assert [one.identity.mean for one in idle.values()] == [0.0, 0.0]
+    done, _ = judged(lambda x, y, to: (to[:, 1] * 255).astype(np.uint8).reshape(-1, 1, 1, 1))
+    assert [one.changed.mean for one in done.values()] == [1.0, 1.0]
+    dark, bright = np.float64([1, 3]) / 10**0.5, np.float64([2, 2]) / 8**0.5
+    assert done["dark"].identity.mean == pytest.approx(np.square(dark - bright).sum(), rel=1e-6)
+    assert list(judged(lambda x, y, to: x, np.eye(2, dtype=np.float32)[[0] * 10])[0]) == ["bright"]

@@ -107,6 +107,14 @@ def test_what_cannot_be_is_told(condition, text, words):
         condition.parse(text)
 
 
+def test_a_class_may_have_any_name():
+    condition = Condition("labels", ("a=b", "c=0"))
+    assert condition.parse("a=b") == {"a=b": True}
+    assert condition.parse("c=0") == {"c=0": True}
+    with pytest.raises(UserError, match="'²'"):
+        condition.parse("²")
+
+
 def test_a_change_takes_what_it_excludes_away_and_leaves_the_rest():
     y = np.array([[1, -1, -1, 1], [-1, -1, 1, -1]], np.float32)
     kept = y.copy()

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from evaluate.toys import ToySet, images, pooled, toy
+from evaluate.toys import ToySet, eyes, images, pooled, toy
 from idvae.errors import UserError
 from idvae.evaluate import battery, cache, features, reference
 from idvae.evaluate.battery import evaluate
+from idvae.evaluate.experts.own import CallableExpert
 from idvae.evaluate.features import collect
 from idvae.evaluate.metrics import neighbours
 from idvae.evaluate.metrics.frechet import frechet_distance
@@ -124,6 +125,13 @@ def test_true_data_from_elsewhere_and_none_at_all():
     assert given.true_data["toy"]["fd"].sd is None
     without = evaluate(images(100), reference, experts=[toy()], n=100)
     assert without.true_data == {}
+    with pytest.raises(UserError, match="baseline is the reference itself"):
+        evaluate(images(100), reference, experts=[toy()], n=100, true_data=reference)
+    others = evaluate(images(100), reference, experts=[toy()], n=100, true_data=images(100, 8))
+    with pytest.raises(UserError, match=r"the real-data baselines of .* are of different images"):
+        check_comparable([given, others])
+    check_comparable([given, others], ignore=["true_data"])
+    check_comparable([given, without])
     assert any("no real-data baseline" in w for w in without.warnings)
 
 
@@ -212,10 +220,14 @@ def test_reference_features_are_cached_by_content(own_cache, monkeypatch):
     assert again.row == first.row
     assert again.true_data == first.true_data
     assert len(seen) == 3  # the sample sets alone
+    with monkeypatch.context() as patch:  # another release may decode or compute otherwise
+        patch.setattr(cache, "version", lambda name: "9.9")
+        scored()
+    assert len(seen) == 3 + 3 + 2 + 1  # also of the baseline and of the reference
     renamed = ToySet(images(500, seed=8), images(200, seed=2))
     renamed.checksum = "other content, same name"
     evaluate(lambda n, seed: images(n, seed), renamed, experts=[toy()], n=100, repeats=1)
-    assert len(sorted((own_cache / "statistics").glob("*.npz"))) == 3
+    assert len(sorted((own_cache / "statistics").glob("*.npz"))) == 2 + 2 + 1
 
 
 def test_balls_of_real_images_are_found_once(own_cache, monkeypatch):
@@ -330,6 +342,16 @@ def test_mistakes_are_told(what, changes, words):
     options = {"experts": [toy()], "n": 9, **changes}
     with pytest.raises(UserError, match=words):
         evaluate(what, REAL, **options)
+
+
+def test_logits_that_are_not_finite_are_told():
+    class Broken(CallableExpert):
+        def __call__(self, images):
+            output = super().__call__(images)
+            return output._replace(logits=np.full((len(images), 3), np.nan, np.float32))
+
+    with pytest.raises(UserError, match="logits that are not finite"):
+        evaluate(images(50), REAL, experts=[Broken("toy", eyes, 12)], n=9)
 
 
 def test_moments_keep_their_number_in_the_file(tmp_path):

@@ -75,6 +75,7 @@ def test_torchscript_is_evaluated_only_if_it_is_trusted(place):
         (["good.npz", *BASE, "--metrics", "fid"], "unknown metric"),
         (["good.npz", *BASE, "--step", "3"], "belongs to a run"),
         (["good.npz", *BASE, "--experts", "mine=net.pt"], "no such file"),
+        (["good.npz", *BASE, "--device", "gpu"], "unknown --device gpu"),
     ],
 )
 def test_mistakes_of_evaluate_are_told(place, arguments, words):
@@ -111,6 +112,7 @@ def test_experts_are_listed_and_trained(tmp_path, monkeypatch, capsys):
         ([], "say list, fetch or train"),
         (["fetch", "lite0"], "nothing to fetch"),
         (["train", "digits", "--steps", "0"], "out of range"),
+        (["train", "digits", "--device", "gpu"], "unknown --device gpu"),
         (again, "exists already"),
         (["train", "digits", "--out", str(tmp_path / "d.pth")], r"written as FILE\.safetensors"),
     ):

@@ -32,6 +32,18 @@ def test_of_equals_the_first_is_named():
     assert found.tolist() == [[0, 3], [1, 4], [2, 5]]
 
 
+def test_the_same_image_is_nearer_than_one_that_is_nearly_the_same():
+    """64 px in colour: a sum in float32 cannot tell them."""
+    rng = np.random.default_rng(0)
+    pool = rng.integers(1, 256, (40, 64, 64, 3), np.uint8)
+    queries = pool[10:20].copy()
+    pool[:10] = queries
+    pool[:10, 0, 0, 0] -= 1
+    found, distances = nearest(queries, pool, 1)
+    assert found[:, 0].tolist() == list(range(10, 20))
+    assert not distances.any()
+
+
 def test_a_pool_that_is_too_small_is_a_mistake():
     with pytest.raises(UserError, match="3 neighbours need as many images; there are 2"):
         nearest(images(1, 0), images(2, 1), 3)

@@ -45,9 +45,9 @@ def run(argv: Sequence[str]) -> None:
             raise UserError(f"--{name.replace('_', '-')} {value} is out of range; it is at least 2")
 
     from idvae.evaluate.battery import evaluate
-    from idvae.training.distributed import group_of, own_device
+    from idvae.training.distributed import group_of, own_device, torch_device
 
-    options.device = own_device(options.device)
+    options.device = str(torch_device(own_device(options.device)))
     with (
         group_of("evaluation", "start it again") as rank,
         display(rank == 0, lines=sys.stdout) as announce,
@@ -77,7 +77,11 @@ def run(argv: Sequence[str]) -> None:
         )
         if model is not None:
             scores.about["step"] = model.step
-            scores.reconstruction = _reconstruction(model, options, experts, weights, announce)
+            found = _reconstruction(model, options, experts, weights, announce)
+            if isinstance(found, str):
+                scores.warnings.append(found)
+            else:
+                scores.reconstruction = found
         if rank == 0:
             scores.save(out)
             _print(scores, out)
@@ -275,7 +279,8 @@ def _reconstruction(
     experts: Sequence[str],
     weights: dict[str, str],
     announce: Begin,
-) -> dict[str, Any] | None:
+) -> dict[str, Any] | str | None:
+    """Errors and their facts; None without an encoder; why, where there is nothing to encode."""
     if not model.method.reconstructs:
         return None
     from idvae.evaluate.experts import open_experts
@@ -283,7 +288,9 @@ def _reconstruction(
     from idvae.training.start import data_of
 
     prepared = data_of(model.run)
-    images = prepared.split(options.split or "test")
+    images = prepared.split(split := options.split or "test")
+    if not len(images):
+        return f"no reconstructions: {prepared.name} has no {split} images; --split names another"
     opened = []
     if options.perceptual:
         opened = open_experts(

@@ -66,7 +66,9 @@ def _train(argv: Sequence[str]) -> None:
 
     from idvae import data
     from idvae.evaluate.experts import domain
+    from idvae.training.distributed import torch_device
 
+    device = str(torch_device(options.device))
     prepared = data.resolve(options.data)
     if prepared.kind != "images":
         raise UserError(f"{prepared.name} holds points; experts look at images")
@@ -82,7 +84,7 @@ def _train(argv: Sequence[str]) -> None:
             classes=len(prepared.classes) if prepared.classes else None,
             steps=options.steps,
             seed=options.seed,
-            device=options.device,
+            device=device,
             on_step=lambda step, loss: advance(1, f"loss {loss:.4f}"),
         )
     print(f"{facts['task']}: {facts['accuracy']:.1%} right on a tenth it was not trained on")

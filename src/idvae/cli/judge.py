@@ -67,9 +67,16 @@ def run(argv: Sequence[str]) -> None:
     if model.is_points:
         raise UserError("idvae judge looks at images; this run was trained on points")
     prepared = start.data_of(model.run)
+    if not len(prepared.split("test")):
+        raise UserError(f"{prepared.name} has no test images, by which idvae judge measures")
     expert = None
     if model.method.reconstructs:
-        (expert,) = open_experts([options.expert], device=options.device, trust=options.trust)
+        (expert,) = open_experts(
+            [options.expert],
+            checksum=prepared.checksum,
+            device=options.device,
+            trust=options.trust,
+        )
     steps = options.classifier_steps
     with progress(steps, "training the classifier") as advance:
         classifier = open_attribute_classifier(
@@ -115,12 +122,21 @@ def run(argv: Sequence[str]) -> None:
 def _untold(model: Any) -> Callable[..., np.ndarray]:
     """Edits of a model that finds itself what images have; what is asked of it is the truth's.
 
-    What is to change is set as asked, the rest is as the model found it.
+    What is to change is set as asked, and what that excludes is cleared; the rest is as the model
+    found it.
     """
+    condition = model.condition
+    names = list(condition.names)
+    groups = [names] if condition.kind == "labels" else condition.groups
+    places = [[names.index(name) for name in group] for group in groups]
 
     def edit(images: np.ndarray, y: np.ndarray, changed: np.ndarray) -> np.ndarray:
         found = model.attributes(images)
-        return model.edit(images, found, np.where(changed == y, found, changed))
+        told = np.where(changed == y, found, changed)
+        for group in places:
+            newly = (changed[:, group] > y[:, group]).any(1)
+            told[np.ix_(newly, group)] = changed[np.ix_(newly, group)]
+        return model.edit(images, found, told)
 
     return edit
 
@@ -136,5 +152,6 @@ def _values(
             row["edited"] = [edit.changed.mean, edit.changed.sd]
             row["kept"] = None if edit.kept is None else [edit.kept.mean, edit.kept.sd]
             row["identity"] = [edit.identity.mean, edit.identity.sd]
+            row["edits"] = edit.n
         rows[name] = row
     return {"kind": classifier.kind, "rows": rows, "identity_scale": edits[1]}

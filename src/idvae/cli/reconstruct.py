@@ -83,6 +83,8 @@ def real_images(model: Any, options: Namespace) -> tuple[np.ndarray, np.ndarray 
 
         prepared = start.data_of(model.run)
         test = prepared.split("test")
+        if not len(test):
+            raise UserError(f"{prepared.name} has no test images; pass --input DIR")
         rows = np.arange(min(options.n, len(test)))
         images = test.gather(rows)
         if model.tells_conditions:
@@ -98,7 +100,12 @@ def real_images(model: Any, options: Namespace) -> tuple[np.ndarray, np.ndarray 
         return images, model.attributes(images)
     y = None
     if condition is not None:
-        if condition.kind == "labels" or options.attributes is None:
+        if condition.kind == "labels":
+            raise UserError(
+                f"{model.run.path} has to be told the classes of its images, and those of --input "
+                "are not known; leave --input out to take the test split"
+            )
+        if options.attributes is None:
             raise UserError(
                 f"{model.run.path} needs to know what the images of --input have; pass "
                 "--attributes FILE.csv, or leave --input out to take the test split"

@@ -115,10 +115,10 @@ class Condition:
                 name, equals, value = part, "", ""
             elif self.kind == ATTRIBUTES and part.count("=") > 1:
                 name, equals, value = (piece.strip() for piece in part.rpartition("="))
+            if self.kind == LABELS:
+                name, equals, value = self._class(part), "", ""
             if equals and value not in ("0", "1"):
                 raise UserError(f"{part}: an attribute is set by =1 and cleared by =0")
-            if self.kind == LABELS:
-                name = self._class(part)
             _known(name, self.names, "the run was not trained with")
             if asked.get(name, value != "0") != (value != "0"):
                 raise UserError(f"{text} both sets and clears {name}")
@@ -129,7 +129,7 @@ class Condition:
         return asked
 
     def _class(self, part: str) -> str:
-        if not part.isdigit() or part in self.names:
+        if not part.isdecimal() or part in self.names:
             return part
         if int(part) >= self.width:
             raise UserError(f"class {part} is out of range; classes are 0 to {self.width - 1}")

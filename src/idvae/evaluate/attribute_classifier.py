@@ -173,11 +173,13 @@ class Edited:
             classifier still sees as in the reconstruction.
         identity: mean squared distance of an expert's features, scaled to length one, between
             the edited image and its reconstruction, from 0 to 4.
+        n: how many images were edited.
     """
 
     changed: Value
     kept: Value | None
     identity: Value
+    n: int
 
 
 def edited(
@@ -189,7 +191,7 @@ def edited(
     expert: AnyExpert,
     parts: int = 5,
 ) -> tuple[dict[str, Edited], dict[str, float]]:
-    """Turn each attribute, or set each class, in every image.
+    """Turn each attribute in every image, or set each class in every image of another.
 
     Args:
         classifier: who looks.
@@ -201,8 +203,8 @@ def edited(
         parts: disjoint parts of the images, whose spread is the deviation.
 
     Returns:
-        by name; and the scale of `identity`: that between reconstructions and originals, and
-        that between different originals.
+        by name, without classes that all images have; and the scale of `identity`: that between
+        reconstructions and originals, and that between different originals.
     """
     plain = edit(images, y, y)
     before, seen = _unit(expert, plain), classifier.answers(plain)
@@ -211,20 +213,24 @@ def edited(
         "reconstructions": float(np.square(before - real).sum(1).mean()),
         DIFFERENT: float(np.square(real - np.roll(real, 1, 0)).sum(1).mean()),
     }
-    cuts = np.array_split(np.arange(len(images)), parts)
     found = {}
     for i, name in enumerate(condition.names):
         told = condition.turned(y, name)
-        made = edit(images, y, told)
+        # An image that is of the class already is only reconstructed, which is no edit.
+        some = np.flatnonzero((told != y).any(1))
+        if not len(some):
+            continue
+        made = edit(images[some], y[some], told[some])
         answers = classifier.answers(made)
-        right = (answers[:, i] > 0) == (told[:, i] > 0)
-        distance = np.square(_unit(expert, made) - before).sum(1)
+        right = (answers[:, i] > 0) == (told[some, i] > 0)
+        distance = np.square(_unit(expert, made) - before[some]).sum(1)
+        cuts = np.array_split(np.arange(len(some)), parts)
         others = _others(condition, i)
         kept = None
         if others:
-            same = (answers[:, others] == seen[:, others]).mean(1)
+            same = (answers[:, others] == seen[some][:, others]).mean(1)
             kept = _spread(same, cuts)
-        found[name] = Edited(_spread(right, cuts), kept, _spread(distance, cuts))
+        found[name] = Edited(_spread(right, cuts), kept, _spread(distance, cuts), len(some))
     return found, scale
 
 
@@ -243,5 +249,5 @@ def _spread(values: np.ndarray, cuts: Sequence[np.ndarray]) -> Value:
 
 def _unit(expert: AnyExpert, images: np.ndarray) -> np.ndarray:
     parts = [expert(images[i : i + BATCH]).features for i in range(0, len(images), BATCH)]
-    features = np.concatenate(parts).astype(np.float64)
+    features = np.concatenate(parts).reshape(len(images), -1).astype(np.float64)
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)

@@ -6,13 +6,9 @@ It knows no method: images come from a folder, a file, an array, an iterable or 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from idvae import __version__
 from idvae.errors import UserError
 from idvae.evaluate import cache
 from idvae.evaluate.experts import DEFAULT, AnyExpert, open_experts
@@ -126,12 +122,15 @@ def evaluate(
         announce=announce,
     )
     _check_widths(real, opened)
+    if true_data is not True:
+        real.pool = None if true_data is False else open_images(true_data, value_range)
+    pool = None if real.pool is None else checksum_of(real.pool)
+    if pool is not None and pool == real.facts.get("checksum"):
+        raise UserError("the real-data baseline is the reference itself; name other real images")
     balls = _balls(real, metrics)
     facts = _facts(opened, metrics, n, real, seed)
     row = _row(source, opened, metrics, n, parts, real, balls, seed, announce, "sample sets")
     warnings = _warnings(opened, n, parts, repeats, real)
-    if true_data is not True:
-        real.pool = None if true_data is False else open_images(true_data, value_range)
     baseline: Row = {}
     if true_data is not False:
         baseline = _baseline(real, opened, metrics, n, repeats, balls, facts, announce, warnings)
@@ -144,6 +143,7 @@ def evaluate(
             "images": source.name,
             "images_checksum": images_checksum,
             "reference": real.name,
+            "true_data": pool if baseline else None,
             "repeats": parts,
             "device": device,
             "processes": processes()[1],
@@ -322,8 +322,6 @@ def _kept(place: Path, facts: Mapping[str, Any]) -> Row | None:
 def _facts(
     experts: Sequence[AnyExpert], metrics: Sequence[str], n: int, real: Reference, seed: int
 ) -> dict[str, Any]:
-    from PIL import __version__ as pillow
-
     return {
         "experts": {e.name: e.facts for e in experts},
         "n": n,
@@ -336,12 +334,7 @@ def _facts(
             "rows_kept": KEEP,
             "is_splits": 1,
         },
-        "versions": {
-            "idvae": __version__,
-            "torch": version("torch").split("+")[0],
-            "numpy": np.__version__,
-            "pillow": pillow,
-        },
+        "versions": cache.versions(),
     }
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from idvae import __version__
 from idvae.errors import UserError
 from idvae.evaluate.features import Features
 from idvae.evaluate.metrics.neighbours import Balls
@@ -23,6 +25,16 @@ def key(facts: Mapping[str, Any]) -> str:
     """The sha256 of facts: of weights, resize, images, their number and their choice."""
     text = json.dumps(facts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Of what decodes, resizes and computes: others may give other features."""
+    return {
+        "idvae": __version__,
+        "torch": version("torch").split("+")[0],
+        "numpy": version("numpy"),
+        "pillow": version("pillow"),
+    }
 
 
 def place(facts: Mapping[str, Any]) -> Path:

@@ -110,6 +110,8 @@ def _moments(expert: AnyExpert, more: bool) -> Statistics | PartStatistics | Non
 def _take(
     share: _Share, features: np.ndarray, logits: np.ndarray | None, places: np.ndarray, first: int
 ) -> None:
+    if logits is not None and not np.isfinite(logits).all():
+        raise UserError("an expert gave logits that are not finite for some images")
     if share.statistics is not None:
         share.statistics.add(features)
     if isinstance(share.statistics, PartStatistics):

@@ -11,6 +11,7 @@ import torch
 from idvae.errors import UserError
 
 BLOCK = 1 << 24  # values of a block of images that is in memory as float
+MORE = 16  # candidates beside the k nearest: sums in float32 mistake what is about as near
 
 
 def nearest(
@@ -35,21 +36,23 @@ def nearest(
         raise UserError(f"{k} neighbours need as many images; there are {len(pool)}")
     gather = pool.gather if hasattr(pool, "gather") else lambda i: pool[i]
     queries = _values(images)
-    size = max(k, BLOCK // queries.shape[1])
-    best = torch.full((len(images), k), torch.inf)
-    found = torch.zeros(len(images), k, dtype=torch.int64)
+    kept = min(k + MORE, len(pool))
+    size = max(kept, BLOCK // queries.shape[1])
+    best = torch.full((len(images), kept), torch.inf)
+    found = torch.zeros(len(images), kept, dtype=torch.int64)
     for first in range(0, len(pool), size):
         rows = np.arange(first, min(first + size, len(pool)))
         block = _values(gather(rows))
         # |a − b|² without |a|², which is the same for all of a row.
         squares = torch.addmm(block.square().sum(1)[None], queries, block.T, alpha=-2.0)
-        near = squares.topk(min(k, len(rows)), largest=False)
+        near = squares.topk(min(kept, len(rows)), largest=False)
         both = torch.cat([best, near.values], 1)
         numbers = torch.cat([found, near.indices + first], 1)
-        chosen = both.topk(k, largest=False).indices
+        chosen = both.topk(kept, largest=False).indices
         best, found = both.gather(1, chosen), numbers.gather(1, chosen)
         progress(len(rows))
-    return _exact(images, gather, found.numpy())
+    numbers, distances = _exact(images, gather, found.numpy())
+    return numbers[:, :k], distances[:, :k]
 
 
 def _values(images: np.ndarray) -> torch.Tensor:

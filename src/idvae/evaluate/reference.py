@@ -97,7 +97,8 @@ def open_reference(
     keys = {}
     for expert in experts:
         keys[expert.name] = {
-            "format": 1,
+            "format": 2,
+            "versions": cache.versions(),
             "expert": expert.facts,
             "images": checksum,
             "n": count,

@@ -9,13 +9,14 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from math import isfinite
 from typing import Any
 
-from idvae.errors import UserError
-from idvae.io.files import atomic_file
+from idvae.errors import MISSHAPEN, UserError
+from idvae.io.files import atomic_file, read_bounded
 
 FORMAT = 1
+MOST = 1 << 26  # bytes of a scores.json
 # What a metric is, and whether less of it is better.
 METRICS = {
     "fd": ("Fréchet distance", True),
@@ -99,7 +100,7 @@ class Scores:
             UserError: no such file, damaged, or of another format.
         """
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            content = json.loads(read_bounded(path, MOST))
             if content.pop("format") != FORMAT:
                 raise UserError(f"{path} has another format; score again with this version")
             for part in ("row", "true_data"):
@@ -107,14 +108,33 @@ class Scores:
                     expert: {m: Value(v["mean"], v["sd"], tuple(v["values"])) for m, v in r.items()}
                     for expert, r in content[part].items()
                 }
-            step = content.get("about", {}).get("step")
-            if step is not None and type(step) is not int:
-                raise ValueError("the step is no number")
-            return cls(**content)
+            found = cls(**content)
+            _check(found)
+            return found
         except FileNotFoundError as error:
             raise UserError(f"{path}: no such file; idvae evaluate writes it") from error
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except MISSHAPEN as error:
             raise UserError(f"{path} is no scores.json of idvae evaluate ({error})") from error
+
+
+def _check(found: Scores) -> None:
+    """Raise where something is not what tables take it for: a stranger may have written it."""
+    step = found.about.get("step")
+    if step is not None and type(step) is not int:
+        raise ValueError("the step is no number")
+    if type(found.name) is not str or not isinstance(found.facts, dict):
+        raise ValueError("its name is no text, or its facts are none")
+    values = [v for row in (found.row, found.true_data) for r in row.values() for v in r.values()]
+    numbers = [x for v in values for x in (v.mean, v.sd, *v.values)]
+    if found.reconstruction is not None:
+        _ = found.reconstruction["facts"]["indices"]
+        numbers.append(found.reconstruction["facts"]["n"])
+        for value in found.reconstruction["values"].values():
+            numbers += [value["mean"], value.get("standard_error")]
+    if any(x is not None and (type(x) not in (int, float) or not isfinite(x)) for x in numbers):
+        raise ValueError("a value is no finite number")
+    if any(v.mean is None or None in v.values or not v.values for v in values):
+        raise ValueError("a value is missing")
 
 
 def flat(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -151,7 +171,8 @@ def check_comparable(scores: Sequence[Scores], ignore: Sequence[str] = ()) -> No
         ignore: dotted names of facts that may differ, or beginnings of them, such as "versions".
 
     Raises:
-        UserError: facts differ; the message names each and both values.
+        UserError: facts differ, or the images of the real-data baselines ("true_data"); the
+            message names each and both values.
     """
     for other in scores[1:]:
         found = {
@@ -164,6 +185,16 @@ def check_comparable(scores: Sequence[Scores], ignore: Sequence[str] = ()) -> No
                 f"{scores[0].name} and {other.name} cannot be compared, their facts differ: "
                 f"{in_words(found)}; score one of them again, or pass --ignore with the names of "
                 "the facts"
+            )
+    baselines = [s for s in scores if s.true_data and s.about.get("true_data") is not None]
+    for other in baselines[1:]:
+        one = baselines[0]
+        if one.facts.get("reference") != other.facts.get("reference"):
+            continue  # which may differ, then: so may what is real beside it
+        if one.about["true_data"] != other.about["true_data"] and "true_data" not in ignore:
+            raise UserError(
+                f"the real-data baselines of {one.name} and {other.name} are of different images; "
+                "score one again with the same --true-data, or pass --ignore true_data"
             )
 
 

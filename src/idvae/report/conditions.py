@@ -32,7 +32,7 @@ def markdown(values: Mapping[str, Any], expert: str) -> str:
         for m, c in zip(means, columns, strict=True)
     ]
     lines.append("| mean | " + " | ".join(cells) + " |")
-    text = "\n".join(lines) + "\n\nShares in %."
+    text = "\n".join(lines) + f"\n\nShares in %.{_numbers(values)}"
     if scale := values["identity_scale"]:
         told = ", ".join(f"{name} {value:.3f}" for name, value in scale.items())
         text += (
@@ -40,6 +40,23 @@ def markdown(values: Mapping[str, Any], expert: str) -> str:
             f"distances of {told}."
         )
     return text + "\n"
+
+
+def _numbers(values: Mapping[str, Any]) -> str:
+    """Of how many images the shares are, and what their deviations are over."""
+    facts = values.get("facts")
+    if not facts:
+        return ""
+    told = (
+        f" generated: {facts['n']} images a row and sample set; ± over {facts['repeats']} sets, "
+        f"step {facts['step']:,}."
+    )
+    if not facts["edited"] or not any("edited" in row for row in values["rows"].values()):
+        return told
+    edits = {row.get("edits", facts["edited"]) for row in values["rows"].values()}
+    least, most = min(edits), max(edits)
+    many = f"{most}" if least == most else f"{least} to {most}"
+    return f"{told} edited: {many} test images a row; ± over five parts of them."
 
 
 def _cell(value: Any, unit: float) -> str:
