@@ -40,6 +40,25 @@ def test_draws_from_a_number_on_are_the_same_bytes(model, first, last):
         model.samples(3, 3)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m, y: m.decode(np.zeros((2, m.z_dim + 1)), y=y),
+        lambda m, y: m.decode(np.zeros((0, m.z_dim)), y=None if y is None else y[:0]),
+        lambda m, y: m.interpolate(np.zeros((2, m.z_dim)), np.zeros((1, m.z_dim)), 3, y, y),
+        lambda m, y: m.interpolate(*[np.zeros((2, m.z_dim))] * 2, 1, y, y),
+        lambda m, y: m.interpolate(*[np.zeros((2, m.z_dim))] * 2, 3, y, np.zeros((2, 99))),
+        lambda m, y: m.encode([[1, 2]], y),
+        lambda m, y: m.sample(2.5),
+        lambda m, y: m.sample("3"),
+        lambda m, y: m.sample_batches(0),
+    ],
+)
+def test_mistakes_of_a_caller_are_told(model, call):
+    with pytest.raises(UserError):
+        call(model, model.draw_conditions(0, 2, 0))
+
+
 @pytest.mark.parametrize("n", [1, 3, BLOCK + 1])
 def test_decoded_and_encoded_rows_are_too(model, n):
     most = BLOCK + 9

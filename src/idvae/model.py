@@ -163,14 +163,16 @@ class Model:
         """Codes (N, Z) to images or points, in blocks as `sample` does.
 
         Args:
-            z: codes, float.
+            z: codes, float, at least one.
             posterior: whether they come from `encode`; else they are of the prior.
             y: conditions, float32 (N, Y), where the run has one.
+
+        Raises:
+            UserError: codes or conditions of another shape.
         """
+        z = self._check_codes(z)
         y = self._check_condition(y, len(z))
-        return self._in_blocks(
-            np.asarray(z, np.float32), y, lambda z, y: self._decode(z, y, posterior)
-        )
+        return self._in_blocks(z, y, lambda z, y: self._decode(z, y, posterior))
 
     def sample(self, n: int, seed: int = 0, y: np.ndarray | None = None) -> np.ndarray:
         """n samples of the model: decoded codes of the prior.
@@ -188,19 +190,26 @@ class Model:
         Raises:
             UserError: n below 1, a seed out of range, or conditions that do not fit.
         """
-        if n < 1:
-            raise UserError(f"-n {n} is out of range; it is at least 1")
         return np.concatenate(list(self.sample_batches(n, seed, y=y)))
 
     def sample_batches(
         self, n: int, seed: int = 0, y: np.ndarray | None = None
     ) -> Iterator[np.ndarray]:
-        """The same samples, block after block, for more than memory should hold."""
-        if y is not None:
-            y = self._check_condition(y, n)
-        for first in range(0, n, BLOCK):
-            last = min(first + BLOCK, n)
-            yield self._block(first, last, seed, None if y is None else y[first:last])
+        """The same samples, block after block, for more than memory should hold.
+
+        Raises:
+            UserError: as `sample`.
+        """
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise UserError(f"-n {n} is out of range; it is a whole number of at least 1")
+        told = None if y is None else self._check_condition(y, int(n))
+
+        def blocks() -> Iterator[np.ndarray]:
+            for first in range(0, n, BLOCK):
+                last = min(first + BLOCK, n)
+                yield self._block(first, last, seed, None if told is None else told[first:last])
+
+        return blocks()
 
     def samples(self, first: int, last: int, seed: int = 0) -> np.ndarray:
         """The same samples from number `first` to before `last`, without those before.
@@ -287,7 +296,20 @@ class Model:
 
         Returns:
             images (N, steps, H, W, C).
+
+        Raises:
+            UserError: codes or conditions of another shape, as many of a as of b are not there, or
+                fewer steps.
         """
+        a, b = self._check_codes(a), self._check_codes(b)
+        if len(a) != len(b) or steps < 2:
+            raise UserError(
+                f"there is no way of {steps} steps from {len(a)} codes to {len(b)}; as many of "
+                "each, and 2 steps or more"
+            )
+        if (y_a is None) != (y_b is None):
+            raise UserError("a way has the conditions of both its ends, or of none")
+        y_a, y_b = self._check_condition(y_a, len(a)), self._check_condition(y_b, len(b))
         t = np.linspace(0.0, 1.0, steps, dtype=np.float32)[None, :, None]
         way = PRIORS[self.method.prior].between(a, b, t)
         told = None
@@ -295,6 +317,12 @@ class Model:
             told = ((1 - t) * y_a[:, None] + t * y_b[:, None]).reshape(len(a) * steps, -1)
         out = self.decode(way.reshape(-1, self.z_dim), posterior=posterior, y=told)
         return out.reshape(len(a), steps, *out.shape[1:])
+
+    def _check_codes(self, z: np.ndarray) -> np.ndarray:
+        z = np.asarray(z, np.float32)
+        if z.ndim != 2 or len(z) < 1 or z.shape[1] != self.z_dim:
+            raise UserError(f"codes have the shape (N, {self.z_dim}), not {z.shape}")
+        return z
 
     def _decode(self, z: Tensor, y: Tensor | None, posterior: bool = False) -> Tensor:
         x = self.method.decode(z.to(self.device, self.dtype), y, posterior=posterior)
@@ -345,10 +373,14 @@ class Model:
         s = self.shape
         wanted = (s.channels,) if s.is_points else (s.size, s.size, s.channels)
         kind = "float32" if s.is_points else "uint8"
-        if len(images) < 1 or images.shape[1:] != wanted or str(images.dtype) != kind:
+        is_array = isinstance(images, np.ndarray)
+        if not is_array or images.shape != (max(len(images), 1), *wanted) or images.dtype != kind:
+            found = (
+                f"{images.dtype} of {images.shape}" if is_array else f"a {type(images).__name__}"
+            )
             raise UserError(
                 f"the model takes {kind} arrays of shape (N, {', '.join(map(str, wanted))}), "
-                f"not {images.dtype} of {images.shape}"
+                f"not {found}"
             )
 
 

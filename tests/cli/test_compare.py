@@ -121,6 +121,19 @@ def test_a_seed_whose_checkpoints_are_gone_is_stood_in_for():
     assert "Not in Table 2" not in Path("stand-in/table.md").read_text()
 
 
+def test_what_was_trained_on_other_data_has_no_pictures_of_these(tmp_path):
+    shutil.copytree("gan-0", tmp_path / "gan")
+    config = yaml.safe_load((tmp_path / "gan/config.yaml").read_text())
+    config["data"] |= {"checksum": "other", "name": "other"}
+    (tmp_path / "gan/config.yaml").write_text(yaml.safe_dump(config))
+    out = tmp_path / "out"
+    runs = ["vae-0", str(tmp_path / "gan")]
+    assert main(["compare", *runs, "--ignore", "data", "--out", str(out)]) == 0
+    text = (out / "table.md").read_text()
+    assert "Not in Table 2: GAN (it was trained on other data)." in text
+    assert "table2.png" in text
+
+
 def test_a_row_named_beforehand_is_tested(tmp_path):
     places = []
     for method, shift in (("idvae", 0.0), ("vae", 10.0), ("gan", 20.0)):

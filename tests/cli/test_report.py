@@ -11,6 +11,7 @@ from PIL import Image
 
 from evaluate import onnx_files
 from idvae.cli import main
+from idvae.cli import shown as shown_by_models
 from idvae.evaluate.metrics.modes import ModesReport
 from idvae.report.modes import save
 from idvae.training.run import Run
@@ -196,6 +197,20 @@ def test_what_is_not_at_hand_is_told_and_the_rest_is_there(tmp_path, monkeypatch
     assert "gone<b>" not in text
     assert "As asked (Figure 4)" in text
     assert "Does it memorise?" not in text
+
+
+def test_a_set_without_test_images_is_told_and_the_rest_is_there(tmp_path, monkeypatch):
+    class Few:
+        """A set whose images all went to other splits."""
+
+        def __init__(self, data):
+            self.name, self.checksum, self.split = "few", data.checksum, lambda name: ()
+
+    found = shown_by_models.data_of
+    monkeypatch.setattr(shown_by_models, "data_of", lambda run: Few(found(run)))
+    assert main(["report", "all/vae", "--out", str(tmp_path / "out")]) == 0
+    text = (tmp_path / "out/report.html").read_text("utf-8")
+    assert "few has no test images" in text[text.index("What is not here") :]
 
 
 def test_runs_on_points_have_modes_and_curves(tmp_path):

@@ -133,6 +133,9 @@ def test_frozen_networks_and_found_attributes_come_along(tmp_path):
     start.train("icgan", "digits-16", "icgan", **options)
     assert main(["release", "icgan", "untold"]) == 0
     assert "gan" not in yaml.safe_load(Path("untold/config.yaml").read_text())["options"].values()
+    card = Path("untold/README.md").read_text()
+    assert "multiply-adds, of its second phase: the first" in card
+    assert "It began from a run of `idvae train gan --condition" in card
     shutil.rmtree("gan")
     run, small = idvae.load("icgan"), idvae.load("untold")
     x, _ = images(9)

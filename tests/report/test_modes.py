@@ -53,6 +53,26 @@ def test_values_are_over_seeds(runs):
     assert "GAN is significantly worse than IDVAE (p = 0.0286)." in asked
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["{}", "[]", "null", "[" * 50_000, "x" * (1 << 17)]
+    + [
+        json.dumps({"step": 80, "covered": 3, "modes": 25, "good_share": 0.5, "n": 9} | wrong)
+        for wrong in (
+            {"covered": "x"},
+            {"good_share": 7.5},
+            {"n": -1},
+            {"good_share": float("nan")},
+        )
+    ],
+)
+def test_what_is_no_count_of_modes_is_told(runs, text):
+    (run, title), *_ = runs()
+    (run.path / "modes.json").write_text(text)
+    with pytest.raises(UserError, match=r"modes\.json is"):
+        modes_rows([(run, title)])
+
+
 def test_sets_have_tables_of_their_own(runs):
     rows = modes_rows([*runs(), *runs(data="gaussians-ring")])
     assert [row.data for row in rows] == ["gaussians-grid"] * 2 + ["gaussians-ring"] * 2

@@ -20,8 +20,16 @@ def test_reconstructions_of_the_same_images_stand_side_by_side():
     assert "100 test images; ± is the standard error over the images of one model. " in text
     assert "Without reconstructions: c." in text
     assert markdown(rows_of([of("c", None)])) == ""
-    with pytest.raises(UserError, match="different test images"):
+    with pytest.raises(UserError, match="different images"):
         markdown(rows_of([of("a", 1), of("b", 2, "y")]))
+
+
+def test_images_of_another_split_are_called_so_and_are_others():
+    mine, other = of("a", 1.5), of("b", 2.5)
+    mine.scores.reconstruction["facts"]["split"] = "validation"
+    assert "100 validation images; ±" in markdown(rows_of([mine]))
+    with pytest.raises(UserError, match=r"different images \(split\)"):
+        markdown(rows_of([mine, other]))
 
 
 def test_error_bars_are_over_seeds_where_there_are_several(tmp_path):

@@ -49,7 +49,9 @@ def done(monkeypatch):
         config = {"method": job.method, "data": facts, "options": options, "step_macs": STEP_MACS}
         Run.create(job.path, config)
         if score is not None:
-            found = {"values": {"squared_error": {"mean": error}}} if error else None
+            facts = {"n": 9, "indices": "x"}
+            values = {"squared_error": {"mean": error}}
+            found = {"facts": facts, "values": values} if error else None
             row = {"lite0@64": {metric: Value.of([score])}}
             Scores(job.path.name, {"n": n}, row, {}, found, {"step": 5}).save(job.scores)
 

@@ -95,19 +95,29 @@ def _table2(path: Path, grouped: Sequence[Row], device: str) -> list[str]:
     runs = [row for row in grouped if row.runs]
     if not runs:
         return []
-    from idvae.cli.shown import first_model, originals, reconstructed
+    from idvae.cli.shown import (
+        OTHER_DATA,
+        first_model,
+        is_of,
+        originals,
+        reconstructed,
+        with_test_images,
+    )
     from idvae.pictures.mosaic import BLOCK, Strip, save_mosaic
     from idvae.training.distributed import torch_device
     from idvae.training.start import data_of
 
     torch_device(device)
     try:
-        data = data_of(runs[0].runs[0])
+        data = with_test_images(data_of(runs[0].runs[0]))
     except UserError as error:
         return [f"No Table 2: {error}.\n"]
     images, chosen = originals(data, BLOCK)
     told, strips = [], []
     for row in runs:
+        if not is_of(row, data):
+            told.append(f"Not in Table 2: {row.name} ({OTHER_DATA}).\n")
+            continue
         try:
             model = first_model(row, device)
             made = reconstructed(model, data, images, chosen)

@@ -11,7 +11,7 @@ import numpy as np
 from idvae.cli.condition import each
 from idvae.cli.interpolate import ways_between, with_ends
 from idvae.data.prepared import PreparedSet
-from idvae.errors import UserError
+from idvae.errors import MISSHAPEN, UserError
 from idvae.evaluate.nearest import nearest
 from idvae.evaluate.reconstruct import fixed_indices
 from idvae.io.files import read_bounded
@@ -28,6 +28,7 @@ WAYS, STEPS = 4, 8  # ways that are shown, and images on each
 SEARCHED = 256  # samples and test images whose nearest training images are searched
 SAMPLES, NEIGHBOURS = 8, 3  # that are shown
 GENERATED, EDITED = 8, 8  # of each condition
+OTHER_DATA = "it was trained on other data"
 MOST_NAMES = 40  # conditions that are shown
 MOST_JUDGED = 1 << 24  # bytes of a conditions.json
 
@@ -76,7 +77,7 @@ def shown(rows: Sequence[Row], device: str = "cpu") -> Shown:
     torch_device(device)
     made, data, samples = Shown(), None, {}
     try:
-        data = data_of(rows[0].runs[0]) if rows else None
+        data = with_test_images(data_of(rows[0].runs[0])) if rows else None
     except UserError as error:
         missing = "originals, reconstructions, ways between images, or neighbours"
         made.told.append(f"No {missing}: {error}.")
@@ -84,7 +85,9 @@ def shown(rows: Sequence[Row], device: str = "cpu") -> Shown:
         for row in rows:
             try:
                 model = first_model(row, device)
-                mine = data if _is_of(row, data) else None
+                mine = data if is_of(row, data) else None
+                if data is not None and mine is None:
+                    made.told.append(f"No reconstructions of {row.name}: {OTHER_DATA}.")
                 made.generations[row.name] = (drawn := model.sample(SEARCHED))[:BLOCK]
                 if mine is not None:
                     samples[row.name] = drawn
@@ -97,7 +100,18 @@ def shown(rows: Sequence[Row], device: str = "cpu") -> Shown:
     return made
 
 
-def _is_of(row: Row, data: PreparedSet | None) -> bool:
+def with_test_images(data: PreparedSet) -> PreparedSet:
+    """The same set.
+
+    Raises:
+        UserError: it has none, as one of a few images may.
+    """
+    if not len(data.split("test")):
+        raise UserError(f"{data.name} has no test images; prepare more images")
+    return data
+
+
+def is_of(row: Row, data: PreparedSet | None) -> bool:
     """Whether a row was trained on that set."""
     return data is not None and row.runs[0].config["data"].get("checksum") == data.checksum
 
@@ -179,7 +193,7 @@ def _judgement(model: Model) -> str | None:
     try:
         values: Any = json.loads(read_bounded(file, MOST_JUDGED))
         return conditions.markdown(values, values["facts"].get("expert_name") or "the expert")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except MISSHAPEN as error:
         raise UserError(f"{file} is no conditions.json of idvae judge ({error})") from error
 
 

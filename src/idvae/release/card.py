@@ -6,7 +6,7 @@ from typing import Any
 
 from idvae import __version__, data, methods
 from idvae.data.prepared import PreparedSet
-from idvae.errors import UserError
+from idvae.errors import MISSHAPEN, UserError
 from idvae.evaluate.scores import METRICS, RECONSTRUCTION, Scores, Value, file_name
 from idvae.io import strict_yaml
 from idvae.io.files import read_bounded
@@ -18,6 +18,7 @@ from idvae.report.table import markdown_line
 from idvae.report.training import images, with_unit
 from idvae.training import settings
 from idvae.training.run import Run
+from idvae.training.run_config import FIRST_PHASE
 from idvae.training.settings import Settings, TrainConfig
 from idvae.training.start import how_to_prepare
 
@@ -27,7 +28,7 @@ MOST_JUDGED = 1 << 24  # bytes of a conditions.json
 OF_THE_MACHINE = (
     "device", "threads", "workers", "patience", "graphs", "log_every", "grid_every", "save_every",
     "keep",
-    "tensorboard", "pretrained",
+    "tensorboard", FIRST_PHASE,
 )  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def findings(run: Run, step: int) -> Findings:
             judged = json.loads(read_bounded(file, MOST_JUDGED))
             _check_step(file, judged["facts"]["step"], step)
             conditions.markdown(judged, "")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except MISSHAPEN as error:
             raise UserError(f"{file} is no conditions.json of idvae judge ({error})") from error
     return Findings(scores, judged)
 
@@ -77,7 +78,7 @@ def what(model: Model) -> str:
     if (condition := model.condition) is not None:
         kind = "classes" if condition.kind == "labels" else "attributes"
         told = f", told {condition.width} {kind}"
-    source = facts["source"] or facts["name"]
+    source = facts.get("source") or facts["name"]
     return f"{model.method.title} on {source}, {model.shape.size} px{told}"
 
 
@@ -165,6 +166,8 @@ def _facts(run: Run, model: Model, prepared: PreparedSet) -> str:
     training = f"{model.step:,} steps, {seen:,} images in batches of {batch}, seed {seed}"
     if each is not None:
         training += f"; {with_unit(each * seen)} multiply-adds"
+    if config["options"].get(FIRST_PHASE):
+        training += ", of its second phase: the first, which lent it networks, is not in it"
     weights = sum(p.numel() for p in model.method.parameters())
     networks = f"{weights:,} parameters"
     if counts := config.get("parameters"):
@@ -192,10 +195,12 @@ def _options(run: Run) -> str:
     chosen = settings.of_run(method, {**run.config["options"], "batch_size": batch}).options()
     usual = Settings(method, methods.get(method).Config(), NetworkConfig(), TrainConfig()).options()
     own = {k: v for k, v in chosen.items() if v != usual[k] and k not in OF_THE_MACHINE}
+    first = methods.get(method).first_phase
+    begun = f"\n\nIt began from a run of `idvae train {first}`, which `--pretrained` names."
     return (
         "## Options\n\nAll that differ from the defaults of "
         f"`idvae train {method} --no-recipe --config FILE.yaml`:\n\n"
-        f"```yaml\n{strict_yaml.dump(own)}```"
+        f"```yaml\n{strict_yaml.dump(own)}```{begun if chosen.get(FIRST_PHASE) else ''}"
     )
 
 

@@ -6,16 +6,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from idvae.errors import UserError
+from idvae.errors import MISSHAPEN, UserError
 from idvae.evaluate.metrics.modes import ModesReport
 from idvae.evaluate.scores import Scores, Value
-from idvae.io.files import atomic_file
+from idvae.io.files import atomic_file, read_bounded
 from idvae.report.interval import EXPLAINED, in_brackets
 from idvae.report.rows import Entry, Row, rows_of
 from idvae.report.significance import compare, in_words
 from idvae.training.run import Run
 
 FILE = "modes.json"  # of a run
+MOST = 1 << 16  # bytes of one
+COUNTS = ("step", "covered", "modes", "n")
 
 
 @dataclass(frozen=True)
@@ -110,11 +112,18 @@ def _row(data: str, row: Row) -> ModesRow:
 def _found(run: Run) -> dict[str, int | float]:
     file = run.path / FILE
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        found = json.loads(read_bounded(file, MOST))
+        if any(type(found[key]) is not int or found[key] < 0 for key in COUNTS):
+            raise ValueError("a count is no whole number")
+        if type(found["good_share"]) not in (int, float) or not 0 <= found["good_share"] <= 1:
+            raise ValueError("good_share is no share")
+        return found
     except FileNotFoundError as error:
         raise UserError(f"{run.path} has no {FILE}; idvae train writes it at the end") from error
-    except ValueError as error:
-        raise UserError(f"{file} is damaged: {error}") from error
+    except MISSHAPEN as error:
+        raise UserError(
+            f"{file} is damaged ({error}); idvae train --resume {run.path} counts again"
+        ) from error
 
 
 def markdown(rows: Sequence[ModesRow], against: str | None = None) -> str:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from idvae.data.prepared import SPLITS
-from idvae.errors import UserError
+from idvae.errors import MISSHAPEN, UserError
 from idvae.evaluate.scores import Value
 from idvae.io.files import atomic_file, read_bounded
 from idvae.report.rows import Row
@@ -64,7 +64,7 @@ class Probed:
                 raise UserError(f"{path} has another format; probe again with this version")
             found = cls(**content)
             _check(found)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except MISSHAPEN as error:
             raise UserError(f"{path} is no {FILE} of idvae evaluate --probe ({error})") from error
         return found
 

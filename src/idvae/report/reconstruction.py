@@ -21,15 +21,15 @@ def those_that_reconstruct(rows: Sequence[Row]) -> list[Row]:
     """Rows with reconstruction measures.
 
     Raises:
-        UserError: they were measured on different test images.
+        UserError: they were measured on different images.
     """
     there = [row for row in rows if row.scores.reconstruction]
     for row in there:
         first, facts = (r.scores.reconstruction["facts"] for r in (there[0], row))
-        for fact in ("n", "indices"):
-            if facts[fact] != first[fact]:
+        for fact in ("split", "n", "indices"):
+            if facts.get(fact) != first.get(fact):
                 raise UserError(
-                    f"{there[0].name} and {row.name} reconstructed different test images "
+                    f"{there[0].name} and {row.name} reconstructed different images "
                     f"({fact}); score one of them again"
                 )
     return there
@@ -54,9 +54,9 @@ def markdown(rows: Sequence[Row]) -> str:
 def caption(rows: Sequence[Row]) -> str:
     """What is measured, what ± is, and who is left out."""
     there = those_that_reconstruct(rows)
-    n = there[0].scores.reconstruction["facts"]["n"]
+    facts = there[0].scores.reconstruction["facts"]
     over = [row for row in there if row.over_seeds]
-    told = f"Reconstructions of {n:,} test images"
+    told = f"Reconstructions of {facts['n']:,} {facts.get('split', 'test')} images"
     if over:
         counts = sorted({len(row.runs) for row in over})
         seeds = " or ".join(map(str, counts))

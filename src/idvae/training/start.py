@@ -1,6 +1,7 @@
 """Start and go on with a run: what the command line and Python both call."""
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -318,9 +319,10 @@ def _of_checksum(run: Run) -> PreparedSet:
 def how_to_prepare(facts: Mapping[str, Any]) -> str:
     """The command for the set that a released model was trained on, as far as it is known."""
     asked, shape = facts.get("asked") or {}, facts.get("shape") or {}
-    words = ["idvae data prepare", facts["source"] or facts["name"]]
-    words += [f"--size {shape['size']}"] if shape.get("size") else []
-    words += [f"--n {asked['n']}"] if asked.get("n") else []
-    words += [f"--seed {asked['seed']}"] if asked.get("seed") else []
-    words += [f"--crop {asked['crop']}"] if asked.get("crop") else []
-    return " ".join([*words, "--source …"] if facts["source"] in data.FROM_ANYWHERE else words)
+    source = facts.get("source")
+    words = ["idvae", "data", "prepare", source or facts["name"]]
+    words += ["--size", shape["size"]] if shape.get("size") else []
+    for option in ("n", "seed", "crop"):
+        words += [f"--{option}", asked[option]] if asked.get(option) else []
+    command = shlex.join(map(str, words))  # a stranger may have written them
+    return f"{command} --source …" if source in data.FROM_ANYWHERE else command

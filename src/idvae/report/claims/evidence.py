@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from idvae.errors import UserError
+from idvae.errors import MISSHAPEN, UserError
 from idvae.evaluate.scores import Scores, differing, in_words
 from idvae.io.files import atomic_file
 from idvae.report import modes
@@ -103,7 +103,7 @@ class Evidence:
             if not all(isinstance(v, int | float) for r in runs for v in r.values.values()):
                 raise ValueError("a value is no number")
             return cls(runs, content["facts"])
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, *MISSHAPEN) as error:
             raise UserError(f"{path} is no {FILE} of idvae claims ({error})") from error
 
 
@@ -227,5 +227,5 @@ def _json(file: Path, needed: Iterable[str]) -> dict[str, Any]:
         if missing := sorted(set(needed) - set(content)):
             raise ValueError(f"{missing[0]} is missing")
         return content
-    except (ValueError, TypeError) as error:
+    except MISSHAPEN as error:
         raise UserError(f"{file} is damaged: {error}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from idvae.pictures.bars import save_bars
 from idvae.pictures.mosaic import Strip, save_mosaic
 from idvae.pictures.panels import save_panels
 from idvae.report.page.document import charts
+from idvae.report.page.repeat import distinct_stems
 from idvae.report.page.subject import Shown, Subject
 
 NAMES = (
@@ -34,7 +34,7 @@ def save(folder: Path, subject: Subject) -> None:
 def _save_pictures(folder: Path, shown: Shown) -> None:
     if shown.originals is not None and shown.generations:
         strips = [
-            Strip(name, shown.reconstructions.get(name), made)
+            Strip(name, shown.reconstructions.get(name), made[: len(shown.originals)])
             for name, made in shown.generations.items()
             if name in shown.reconstructions or shown.lacks_encoder(name)
         ]
@@ -46,8 +46,8 @@ def _save_pictures(folder: Path, shown: Shown) -> None:
         for name, one in shown.nearest.items()
     }
     _save_stack(folder / "neighbours.png", columns)
-    for name, one in shown.conditional.items():
-        stem = re.sub(r"[^\w.-]+", "-", name.lower()).strip("-.")[:60]
+    stems = distinct_stems(list(shown.conditional))
+    for stem, one in zip(stems, shown.conditional.values(), strict=True):
         _save_labelled(folder / f"figure4-{stem}.png", one.generated, one.names)
         if one.edited is not None:
             labels = ["original", "reconstruction", *one.names]

@@ -11,26 +11,37 @@ from idvae.report.page.html import Html, join, tag
 from idvae.report.page.subject import Subject, place_of
 from idvae.report.page.tables import details
 from idvae.report.rows import Entry, Row, seed_of
+from idvae.training.run import checkpoint_steps
+from idvae.training.run_config import FIRST_PHASE
 
 FOLDER = "configurations"  # beside the page
-# What says where a run was made, and nothing of what it is; the seed is named in the command.
-LEFT_OUT = ("seed", "device", "threads", "workers", "patience", "log_every", "grid_every",
-            "save_every", "keep", "tensorboard")  # fmt: skip
+# What says where a run was made, and nothing of what it is; the seed, and the run that
+# this one began from, are named in the command.
+LEFT_OUT = ("seed", FIRST_PHASE, "device", "threads", "workers", "patience", "log_every",
+            "grid_every", "save_every", "keep", "tensorboard")  # fmt: skip
+
+
+def distinct_stems(names: Sequence[str]) -> list[str]:
+    """For each name of a row one for files, without an ending; no two are the same."""
+    made: list[str] = []
+    for name in names:
+        stem = first = re.sub(r"[^\w.-]+", "-", name.lower()).strip("-.")[:60] or "row"
+        number = 2
+        while stem in made:
+            stem, number = f"{first}-{number}", number + 1
+        made.append(stem)
+    return made
 
 
 def files(rows: Sequence[Row]) -> dict[str, tuple[Row, str]]:
     """The options of each row by the name of a file for --config."""
     made: dict[str, tuple[Row, str]] = {}
-    for row in rows:
-        stem = re.sub(r"[^\w.-]+", "-", row.name.lower()).strip("-.")[:60] or "row"
-        name, number = f"{stem}.yaml", 2
-        while name in made:
-            name, number = f"{stem}-{number}.yaml", number + 1
+    for stem, row in zip(distinct_stems([row.name for row in rows]), rows, strict=True):
         run = row.runs[0]
         kept = {k: v for k, v in run.config["options"].items() if k not in LEFT_OUT}
         if "batch_size" in kept:  # older versions had that of one process
             kept["batch_size"] = run.batch(run.processes_until()[-1][0])
-        made[name] = (row, strict_yaml.dump(kept))
+        made[f"{stem}.yaml"] = (row, strict_yaml.dump(kept))
     return made
 
 
@@ -44,6 +55,8 @@ def section(subject: Subject) -> Html:
             config = run.config
             words = ["idvae", "train", config["method"], "--data", config["data"]["name"]]
             words += ["--no-recipe", "--config", f"{FOLDER}/{file}", "--seed", str(seed_of(run))]
+            if first := config["options"].get(FIRST_PHASE):
+                words += ["--pretrained", str(first)]
             words = _torchrun(run.processes_until()[-1][1], words)
             lines.append(shlex.join([*words, "--out", place_of(run)]))
             if run.path in scored:
@@ -65,13 +78,25 @@ def _torchrun(processes: int, words: list[str]) -> list[str]:
     return ["torchrun", "--nproc-per-node", str(processes), "-m", *words]
 
 
+def _other_reference(entry: Entry) -> str | None:
+    """The real side of scores where that is not the set that the run was trained on."""
+    told = entry.scores.about.get("reference")
+    place = told.rpartition(", ")[0] if told and told.endswith(" split") else told
+    return None if place == entry.run.config["data"]["name"] else place
+
+
 def _evaluation(entry: Entry) -> list[str]:
     scores, facts = entry.scores, entry.scores.facts
     words = ["idvae", "evaluate", place_of(entry.run)]
     words += ["--experts", ",".join(facts.get("experts") or scores.row)]
     words += ["-n", str(facts["n"])] if "n" in facts else []
+    reference, step = facts.get("reference") or {}, scores.about.get("step")
+    newest = max(checkpoint_steps(entry.run.path / "checkpoints"), default=step)
     for flag, value in (
-        ("--reference-n", (facts.get("reference") or {}).get("n")),
+        ("--step", None if step == newest else step),
+        ("--reference", _other_reference(entry)),
+        ("--split", reference.get("split")),
+        ("--reference-n", reference.get("n")),
         ("--repeats", scores.about.get("repeats")),
         ("--seed", facts.get("seed")),
         ("--metrics", ",".join(dict.fromkeys(m for found in scores.row.values() for m in found))),
