@@ -1,4 +1,4 @@
-"""A method in one file that uses all that a method may: for tests of the contract."""
+"""A method in one file that uses much of what a method may: for tests of the contract."""
 
 from dataclasses import dataclass
 

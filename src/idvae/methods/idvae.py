@@ -90,7 +90,7 @@ class IDVAERConfig(IDVAEConfig):
 
 @dataclass
 class IDVAEPlusConfig(IDVAEConfig):
-    """IDVAE with parts that are younger than its paper: on are those that helped on garments.
+    """IDVAE with parts that are younger than its paper, some of which helped on garments.
 
     Attributes:
         alpha: α, weight of L_recons (a sum over pixels). One update of θ_shared has both losses,
