@@ -82,10 +82,11 @@ def check_ranges(options: Any) -> None:
         UserError: one lies outside of the range beside its field.
     """
     for name, kind in ranged_types_of(type(options)).items():
-        _check_range(getattr(options, name), kind, flag_of(name))
+        check_range(getattr(options, name), kind, flag_of(name))
 
 
-def _check_range(value: Any, kind: Any, flag: str) -> None:
+def check_range(value: Any, kind: Any, flag: str) -> None:
+    """The same of one value of a type with its range, which `flag` names."""
     if get_origin(kind) is Annotated:
         base, *limits = get_args(kind)
         for limit in limits:
@@ -95,15 +96,15 @@ def _check_range(value: Any, kind: Any, flag: str) -> None:
         kind = base
     if _is_union(kind):
         if value is not None:
-            _check_range(value, _other_than_none(kind), flag)
+            check_range(value, _other_than_none(kind), flag)
     elif value is None:
         raise UserError(f"{flag} cannot be null; leave it out for its default")
     elif get_origin(kind) is dict:
         for key, one in value.items():
-            _check_range(one, get_args(kind)[1], f"{flag}.{key}")
+            check_range(one, get_args(kind)[1], f"{flag}.{key}")
     elif get_origin(kind) is tuple:
         for one, part in zip(value, get_args(kind), strict=True):
-            _check_range(one, part, flag)
+            check_range(one, part, flag)
 
 
 def fitted(value: Any, kind: Any, name: str) -> Any:

@@ -39,6 +39,12 @@ def test_several_options_are_all_their_combinations(plan):
         ("lr_of", {"dec": 1e-4}, ["vae"]),
         ("lr_of", [{}, {"dec": 1e-4}], ["vae-lr_of-none", "vae-lr_of-dec0.0001"]),
         ("schedules", {"lr": [1e-4, 100]}, ["vae"]),
+        (
+            "schedules",
+            [{"lr": [1e-4, 100]}, {}],
+            ["vae-schedules-lr0.0001_100", "vae-schedules-none"],
+        ),
+        ("betas_of", [{"dec": [0, 0.9]}, {}], ["vae-betas_of-dec0_0.9", "vae-betas_of-none"]),
         ("lr-steps", [None, 100], ["vae-lr_steps-none", "vae-lr_steps100"]),
         ("condition", ["labels", "a/b"], ["vae-condition-labels", "vae-condition-a_b"]),
         ("beta", 2, ["vae"]),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from idvae import data
 from idvae.cli import main
 from idvae.errors import UserError
 from idvae.sweep.jobs import jobs
@@ -75,6 +76,16 @@ def test_several_runs_of_a_method_have_names_of_their_own(plan, tmp_path):
         ({"budget": [7e12]}, "option budget: expected a number"),
         ({"evaluate": {"expert": "lite0"}}, "unrecognized arguments: --expert"),
         ({"options": {"steps": 0}}, "--steps 0 is out of range"),
+        ({"options": {"batch-size": 1, "batch_size": 2}}, "the option batch_size is there twice"),
+        ({"methods": {"../x": {"method": "vae"}}}, "'../x' cannot name a row"),
+        ({"methods": {"/x": {"method": "vae"}}}, "'/x' cannot name a row"),
+        ({"methods": {"": {"method": "vae"}}}, "'' cannot name a row"),
+        ({"evaluate": {"out": "x.json"}}, "evaluate, out: a sweep decides it"),
+        ({"evaluate": {"probe": True}}, "evaluate, probe: a sweep decides it"),
+        ({"evaluate": {"help": True}}, "evaluate, help: a sweep decides it"),
+        ({"evaluate": {1: 2}}, "evaluate, 1: a sweep decides it"),
+        ({"judge": {"overwrite": True}}, "judge, overwrite: a sweep decides it"),
+        ({"evaluate": {"step": "last"}}, "option evaluate, step: expected a whole number"),
     ],
 )
 def test_a_mistake_in_the_plan_is_one_line(plan, tmp_path, capsys, values, words):
@@ -84,6 +95,23 @@ def test_a_mistake_in_the_plan_is_one_line(plan, tmp_path, capsys, values, words
     assert words in error
     assert error.count("\n") == 1
     assert not out.exists()
+
+
+def test_an_option_wins_over_itself_in_another_spelling(plan):
+    read = Plan.read(plan(methods={"vae": {"batch-size": 32}}, options={"batch_size": 64}))
+    assert read.options_of("vae")["batch_size"] == 32
+
+
+def test_a_step_to_score_is_a_number_however_it_is_written(plan, tmp_path):
+    (job,) = jobs(Plan.read(plan(evaluate={"step": "2"})), tmp_path)
+    assert job.goal.step == 2
+
+
+def test_two_names_of_one_set_are_not_two_sets(plan, tmp_path, monkeypatch):
+    read = Plan.read(plan())
+    read.data = ["gaussians-ring", str(data.open_set("gaussians-ring").path)]
+    with pytest.raises(UserError, match="are both named gaussians-ring; leave one out"):
+        jobs(read, tmp_path)
 
 
 def test_a_row_may_start_from_a_recipe_of_its_own(plan, tmp_path):

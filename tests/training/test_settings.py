@@ -118,6 +118,9 @@ def test_bad_files_are_told_in_one_line(tmp_path, text, words):
         ({"lr_steps": 0}, "--lr-steps 0"),
         ({"lr_final": 0.0, "steps": 9, "lr_steps": 8}, "would teach nothing; pass --lr-steps 9"),
         ({"clip": -1.0}, "--clip -1.0"),
+        ({"schedules": {"beta2": [1.0, 10]}}, "--schedules.beta2 ends at 1; β2 is at least 0"),
+        ({"schedules": {"beta2.enc": [1.5, 10]}}, "--schedules.beta2.enc ends at 1.5"),
+        ({"schedules": {"lr": [0.0, 5]}, "steps": 30}, "the rate is 0 from step 5 on"),
         ({"batch_size": 1}, "--batch-size 1 is out of range; it is at least 2"),
         ({"beta": -1}, "--beta -1.0"),
         ({"gamma": -5.0}, "--gamma -5.0"),
@@ -172,6 +175,14 @@ def test_a_generator_has_updates():
 
 def test_numbers_of_a_run_that_is_there_may_lie_where_new_ones_may_not():
     assert settings.of_run("idvae", {"batch_size": 1, "gamma": -1.0}).train.batch_size == 1
+
+
+def test_a_share_is_not_scheduled_to_be_more_than_all(data_root, tmp_path):
+    options = {"condition": "labels", "mismatch_share": 0.5, "width": 4, "steps": 1, "threads": 1}
+    with pytest.raises(UserError, match=r"--schedules\.mismatch_share 2\.0 is out of range"):
+        start.train(
+            "gan", "digits", tmp_path / "run", schedules={"mismatch_share": [2.0, 10]}, **options
+        )
 
 
 def test_options_from_python_read_no_file(tmp_path):

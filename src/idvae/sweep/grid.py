@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 from itertools import product
 from math import prod
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from idvae.errors import UserError
 from idvae.options import fitted
@@ -57,7 +58,8 @@ def rows(name: str, method: str, own: Mapping[str, Any]) -> dict[str, dict[str, 
 
 def _is_choice(value: Any, kind: Any) -> bool:
     """Whether a list holds values of a type, and is none itself."""
-    kinds = (kind, *get_args(kind))  # one that may be None has its type among these
+    # One that may be None has its type among its parts; what a mapping holds is not the option.
+    kinds = (kind, *get_args(kind)) if get_origin(kind) in (Union, UnionType) else (kind,)
     takes_lists = any(tuple in (one, get_origin(one)) for one in kinds)
     if not isinstance(value, list):
         return False

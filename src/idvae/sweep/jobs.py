@@ -122,6 +122,14 @@ def jobs(plan: Plan, out: Path) -> list[Job]:
         UserError: a mistake in an option, or a run there that was made with others.
     """
     sets = {name: start.open_data(name) for name in plan.data}
+    by_name: dict[str, str] = {}
+    for asked, prepared in sets.items():  # a set's own name is that of its folder in a sweep
+        if prepared.name in by_name:
+            raise UserError(
+                f"the data {by_name[prepared.name]} and {asked} of the plan are both named "
+                f"{prepared.name}; leave one out"
+            )
+        by_name[prepared.name] = asked
     chosen = {
         (name, method): planned(options_of(plan, method, prepared), prepared, plan.budget)
         for name, prepared in sets.items()

@@ -25,10 +25,17 @@ from typing import Any
 from idvae import methods
 from idvae.errors import UserError
 from idvae.io import strict_yaml
+from idvae.io.files import is_plain_name
 from idvae.options import Within, fitted
 from idvae.seeds import checked_seed
 from idvae.sweep import grid
 from idvae.training import settings
+
+# Flags that a sweep sets, or that would keep it from knowing what is done.
+DECIDED = {
+    "evaluate": ("out", "probe", "probe-n", "overwrite", "help", "h"),
+    "judge": ("overwrite", "help", "h"),
+}
 
 
 @dataclass
@@ -101,7 +108,20 @@ class Plan:
             if not Within(above=0).holds(plan.budget):
                 raise UserError(f"{path}: the budget {plan.budget} is out of range; it is above 0")
         for name in plan.methods:
+            if not is_plain_name(name):
+                raise UserError(
+                    f"{path}: {name!r} cannot name a row, whose runs are folders of that name; "
+                    "leave out / and a dot in front"
+                )
             methods.check(plan.method_of(name))
+        for key, taken in DECIDED.items():
+            for flag in getattr(plan, key) or {}:
+                if not isinstance(flag, str) or flag.replace("_", "-") in taken:
+                    raise UserError(f"{path}: {key}, {flag}: a sweep decides it; leave it out")
+        if plan.evaluate and plan.evaluate.get("step") is not None:
+            plan.evaluate = plan.evaluate | {
+                "step": fitted(plan.evaluate["step"], int, "evaluate, step")
+            }
         return plan
 
     def part(self, rows: Sequence[str] = (), seeds: Sequence[int] = ()) -> "Plan":
@@ -151,6 +171,8 @@ class Plan:
             for row, own in grid.rows(name, self.method_of(name), self._own(name)).items():
                 if row in found or (row != name and row in self.methods):
                     raise UserError(f"methods, {name}: another row is named {row} too; rename one")
+                if not is_plain_name(row):
+                    raise UserError(f"methods, {name}: {row[:60]}… is too long for a folder's name")
                 found[row] = own
         return found
 
@@ -162,8 +184,8 @@ class Plan:
         """
         given, config = self._own(method), self.config_of(method)
         own = {key: value for key, value in given.items() if key not in ("method", "config")}
-        base = settings.read_config(config) if config else {}
-        asked = {**self.options, **own, **(tried or {})}
+        base = settings.named(settings.read_config(config)) if config else {}
+        asked = settings.named(self.options) | settings.named(own) | settings.named(tried or {})
         if self.budget is not None and "steps" in asked:
             raise UserError(
                 f"methods, {method}: budget and steps say the same in two ways; leave one out"

@@ -14,6 +14,12 @@ from idvae.training.uncompiled import uncompiled
 # factored moments of Adafactor have not the shapes by which a checkpoint is checked.
 UNFIT = ("Optimizer", "LBFGS", "SparseAdam", "Muon", "Adafactor")
 
+# Options that are said elsewhere, or that say how torch computes, which is decided here; maximize
+# would climb the losses.
+SET_HERE = {
+    "params", "lr", "betas", "maximize", "foreach", "fused", "capturable", "differentiable",
+}  # fmt: skip
+
 
 def known() -> dict[str, type[torch.optim.Optimizer]]:
     """Name in lower case → class, such as adam, adamw, rmsprop, sgd."""
@@ -49,9 +55,16 @@ def make(
         raise UserError(f"unknown --optimizer {name}; there are {', '.join(sorted(known()))}")
     cls = known()[name]
     takes = inspect.signature(cls).parameters
-    if unknown := sorted(set(options) - set(takes) | set(options) & {"params", "lr", "betas"}):
+    if unknown := sorted(set(options) - set(takes) | set(options) & SET_HERE):
         raise UserError(f"--optimizer-options: {name} has no option {unknown[0]!r} to set there")
-    given: dict[str, Any] = dict(options)
+    given: dict[str, Any] = {}
+    for key, value in options.items():
+        if isinstance(takes[key].default, bool):
+            if value not in (0, 1):
+                raise UserError(f"--optimizer-options.{key} {value:g}: it is 1 for on or 0 for off")
+            given[key] = bool(value)
+        else:
+            given[key] = value
     if "betas" in takes:
         given["betas"] = betas
     if "fused" in takes:
@@ -62,7 +75,7 @@ def make(
         given["capturable"] = True
     try:
         return uncompiled(cls)(parameters, lr=lr, **given)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"--optimizer {name}: {error}") from error
 
 

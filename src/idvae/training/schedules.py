@@ -11,6 +11,7 @@ from torch import Tensor
 
 from idvae.errors import UserError
 from idvae.methods.method import Method
+from idvae.options import check_range, ranged_types_of
 
 RATE, BETA2 = "lr", "beta2"  # with .GROUP behind, those of one group
 
@@ -61,6 +62,8 @@ class Weights:
                     f"--schedules: {name} starts at 0, where the method leaves its term out; "
                     f"start it at a small --{name}"
                 )
+            kind = ranged_types_of(type(method.config))[known[name]]
+            check_range(end, kind, f"--schedules.{name}")
             tensor = torch.tensor(float(start), device=device, dtype=dtype)
             setattr(method.config, known[name], tensor)
             self.moving.append((tensor, float(start), end, over))

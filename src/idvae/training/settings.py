@@ -60,7 +60,8 @@ class TrainConfig:
         lr_of: learning rate of single groups, such as --lr-of.dis 1e-4.
         betas: β1 and β2, of optimizers that have them.
         betas_of: β1 and β2 of single groups.
-        lr_final: at the last step the learning rates have fallen, by a cosine, to this share.
+        lr_final: the share to which the learning rates fall, by a cosine over all steps; the step
+            after the last would have it.
         lr_steps: steps over which they fall, where not over all; they stay there afterwards. A
             run that goes on with more steps keeps the fall that it was started with.
         clip: largest norm of a group's gradient; 0 does not clip.
@@ -130,6 +131,15 @@ class TrainConfig:
         rates = [name.partition(".") for name in self.schedules]
         named = [group for what, dot, group in rates if dot and what in ("lr", "beta2")]
         self._check_groups("schedules", named, groups)
+        for name, (end, over) in self.schedules.items():
+            what = name.partition(".")[0]
+            if what == "beta2" and not 0 <= end < 1:
+                raise UserError(f"--schedules.{name} ends at {end:g}; β2 is at least 0 and below 1")
+            if what == "lr" and end == 0 and over < self.steps:
+                raise UserError(
+                    f"--schedules.{name}: the rate is 0 from step {over} on, so what is left of "
+                    f"{self.steps} steps would teach nothing; let it take {self.steps}"
+                )
         if self.ema and self.ema_images:
             raise UserError("--ema and --ema-images say the same in two ways; leave one out")
         if self.graphs and any(what == "beta2" for what, *_ in rates):
@@ -345,17 +355,29 @@ def option_name(key: Any) -> str:
     return str(key).replace("-", "_").rstrip("_")
 
 
+def named(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """Options by their names, however each is written, so that others can win over them.
+
+    Raises:
+        UserError: one is there twice.
+    """
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        name = option_name(key)
+        if name in found:
+            raise UserError(f"the option {name} is there twice")
+        found[name] = value
+    return found
+
+
 def _fitted(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Options by the names that YAML has for them, each of the type of its field."""
     types = option_types(method)
     found: dict[str, Any] = {}
-    for key, value in values.items():
-        name = option_name(key)
+    for name, value in named(values).items():
         if name not in types:
             hint = did_you_mean(name, types, f"see idvae train {method} --help")
-            raise UserError(f"there is no option {str(key)[:80]!r}; {hint}")
-        if name in found:
-            raise UserError(f"the option {name} is there twice")
+            raise UserError(f"there is no option {name[:80]!r}; {hint}")
         found[name] = fitted(value, types[name], name)
     return found
 

@@ -61,8 +61,8 @@ class Local:
                             tell(f"{job.path}: failed: {job.goal.log.last_words}")
                         else:
                             tell(f"{job.path}: done; {len(waiting)} wait")
-                    if waiting:
-                        begin(waiting.pop(0), slot)
+                    if waiting and (job := waiting.pop(0)).left:  # else another call finished it
+                        begin(job, slot)
             for _, work in working.values():
                 work.stop()
             for _, work in working.values():
