@@ -77,11 +77,9 @@ def run(argv: Sequence[str]) -> None:
         )
         if model is not None:
             scores.about["step"] = model.step
-            found = _reconstruction(model, options, experts, weights, announce)
-            if isinstance(found, str):
-                scores.warnings.append(found)
-            else:
-                scores.reconstruction = found
+            scores.reconstruction = _reconstruction(
+                model, options, experts, weights, announce, scores.warnings
+            )
         if rank == 0:
             scores.save(out)
             _print(scores, out)
@@ -279,8 +277,9 @@ def _reconstruction(
     experts: Sequence[str],
     weights: dict[str, str],
     announce: Begin,
-) -> dict[str, Any] | str | None:
-    """Errors and their facts; None without an encoder; why, where there is nothing to encode."""
+    warnings: list[str],
+) -> dict[str, Any] | None:
+    """Errors and their facts; None without an encoder or images, the latter with a warning."""
     if not model.method.reconstructs:
         return None
     from idvae.evaluate.experts import open_experts
@@ -290,7 +289,10 @@ def _reconstruction(
     prepared = data_of(model.run)
     images = prepared.split(split := options.split or "test")
     if not len(images):
-        return f"no reconstructions: {prepared.name} has no {split} images; --split names another"
+        warnings.append(
+            f"no reconstructions: {prepared.name} has no {split} images; --split names another"
+        )
+        return None
     opened = []
     if options.perceptual:
         opened = open_experts(

@@ -133,7 +133,9 @@ def evaluate(
     warnings = _warnings(opened, n, parts, repeats, real)
     baseline: Row = {}
     if true_data is not False:
-        baseline = _baseline(real, opened, metrics, n, repeats, balls, facts, announce, warnings)
+        baseline = _baseline(
+            real, pool, opened, metrics, n, repeats, balls, facts, announce, warnings
+        )
     return Scores(
         name=name or source.name,
         facts=facts,
@@ -267,6 +269,7 @@ def score(
 
 def _baseline(
     real: Reference,
+    checksum: str | None,
     experts: Sequence[AnyExpert],
     metrics: Sequence[str],
     n: int,
@@ -276,7 +279,10 @@ def _baseline(
     announce: Announce,
     warnings: list[str],
 ) -> Row:
-    """Real images, disjoint from the reference, scored as if they were samples."""
+    """Real images, disjoint from the reference, scored as if they were samples.
+
+    `checksum` is that of the pool that they are taken from.
+    """
     pool = real.pool
     if pool is None:
         warnings.append(
@@ -294,7 +300,7 @@ def _baseline(
         "format": 1,
         "true data": dict(facts),
         "metrics": sorted(metrics),
-        "pool": checksum_of(pool),
+        "pool": checksum,
         "parts": parts,
     }
     place = cache.place(key).with_suffix(".scores.json")

@@ -51,9 +51,10 @@ def _numbers(values: Mapping[str, Any]) -> str:
         f" generated: {facts['n']} images a row and sample set; ± over {facts['repeats']} sets, "
         f"step {facts['step']:,}."
     )
-    if not facts["edited"] or not any("edited" in row for row in values["rows"].values()):
+    rows = values["rows"].values()
+    edits = [row.get("edits", facts["edited"]) for row in rows if "edited" in row]
+    if not edits:
         return told
-    edits = {row.get("edits", facts["edited"]) for row in values["rows"].values()}
     least, most = min(edits), max(edits)
     many = f"{most}" if least == most else f"{least} to {most}"
     return f"{told} edited: {many} test images a row; ± over five parts of them."

@@ -10,15 +10,13 @@ from idvae.io import strict_yaml
 from idvae.report.page.html import Html, join, tag
 from idvae.report.page.subject import Subject, place_of
 from idvae.report.page.tables import details
-from idvae.report.rows import Entry, Row, seed_of
-from idvae.training.run import checkpoint_steps
+from idvae.report.rows import FREE, Entry, Row, newest_step, seed_of
 from idvae.training.run_config import FIRST_PHASE
 
 FOLDER = "configurations"  # beside the page
 # What says where a run was made, and nothing of what it is; the seed, and the run that
 # this one began from, are named in the command.
-LEFT_OUT = ("seed", FIRST_PHASE, "device", "threads", "workers", "patience", "log_every",
-            "grid_every", "save_every", "keep", "tensorboard")  # fmt: skip
+LEFT_OUT = (*FREE, FIRST_PHASE)
 
 
 def distinct_stems(names: Sequence[str]) -> list[str]:
@@ -91,9 +89,8 @@ def _evaluation(entry: Entry) -> list[str]:
     words += ["--experts", ",".join(facts.get("experts") or scores.row)]
     words += ["-n", str(facts["n"])] if "n" in facts else []
     reference, step = facts.get("reference") or {}, scores.about.get("step")
-    newest = max(checkpoint_steps(entry.run.path / "checkpoints"), default=step)
     for flag, value in (
-        ("--step", None if step == newest else step),
+        ("--step", None if step == newest_step(entry.run) else step),
         ("--reference", _other_reference(entry)),
         ("--split", reference.get("split")),
         ("--reference-n", reference.get("n")),
