@@ -5,9 +5,11 @@ import json
 
 import pytest
 
+from idvae.bench import training
 from idvae.bench.processes import images_per_second
 from idvae.bench.training import LAYERS, MACHINE
 from idvae.cli import main
+from idvae.errors import UserError
 
 TINY = ["--size", "16", "--width", "4", "--batch", "8", "--threads", "1", "--repeats", "1"]
 NO_PYTHAE, NO_WEBDATASET, NO_DIFFUSERS = (
@@ -57,6 +59,16 @@ def test_without_pythae_it_says_what_to_install(capsys):
     assert "idvae[bench]" in error
 
 
+def test_rivals_of_training_that_are_not_there_are_left_out(capsys, monkeypatch):
+    def measure(what, rivals, repeats, announce):
+        raise UserError(f"beside {rivals}")
+
+    monkeypatch.setattr(training, "measure", measure)
+    _, printed, error = run(capsys, "train", *TINY)
+    assert ("pythae is left out: " in printed) == NO_PYTHAE
+    assert f"beside {['plain'] if NO_PYTHAE else ['plain', 'pythae']}" in error
+
+
 @pytest.mark.filterwarnings("ignore")  # webdataset's own
 @pytest.mark.parametrize("flag", ["-n", "--n"])
 def test_data(flag, capsys):
@@ -89,6 +101,7 @@ def test_sample(capsys):
         (["train", "--rivals", "plain,mine"], "knows no 'mine'"),
         (["train", "--repeats", "0"], "--repeats 0 is out of range"),
         (["train", "--size", "9"], "--size"),
+        (["train", "--graphs", "--steps", "3"], "with --graphs it is at least 4"),
         (["train", "--preset", "big"], "big"),
         (["data", "-n", "0"], "-n 0 is out of range"),
         (["data", "-n", "255", "--workers", "2"], "256 images"),

@@ -106,6 +106,18 @@ def test_the_best_options_are_a_file_for_config(search, done, tmp_path):
         assert "seed" not in yaml.safe_load(file.read_text())
 
 
+def test_the_first_phase_of_the_best_stays_that_of_each_seed(search, done, tmp_path):
+    """A run has the path of its own seed's; its recipe is trained with other seeds."""
+    where, out = "first/{data}/dae-seed{seed}", tmp_path / "out"
+    options = {"steps": 5, "batch_size": 8, "width": 4, "pretrained": where}
+    asked = search(methods={"rfgan": {"lr": [1e-3, 2e-3]}}, seeds=[3], trials=1, options=options)
+    (trial,) = found = trials(asked, out)
+    assert trial.jobs[0].settings.options()["pretrained"] == "first/digits-16/dae-seed3"
+    done(trial.jobs[0], 1.0)
+    report.write(asked, found, report.results(asked, found, out), out)
+    assert yaml.safe_load((out / "best" / "rfgan.yaml").read_text())["pretrained"] == where
+
+
 def test_where_more_is_better_the_best_has_most(search, done, tmp_path):
     asked = search(objective={"expert": "lite0@64", "metric": "recall"}, seeds=[0])
     found = trials(asked, tmp_path / "out")

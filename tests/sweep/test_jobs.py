@@ -42,6 +42,14 @@ def test_a_run_made_with_other_options_is_not_taken_for_this_one(plan, tmp_path)
         jobs(Plan.read(plan()), out)
 
 
+def test_a_run_of_another_method_is_not_taken_for_this_one(plan, tmp_path):
+    """Even where all options that the two have in common are the same."""
+    out = tmp_path / "out"
+    sweep(plan(methods={"mine": {"method": "vae"}}), out)
+    with pytest.raises(UserError, match="mine-seed0 was made by vae, not by the plan's gan"):
+        jobs(Plan.read(plan(methods={"mine": {"method": "gan"}})), out)
+
+
 def test_an_option_of_none_is_not_one_of_0(plan, tmp_path):
     out = tmp_path / "out"
     none, zero = ({"alpha-gan": {"lambda_dec": value}} for value in (None, 0.0))

@@ -5,6 +5,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from idvae.io.machine import cores
+
 
 def facts() -> dict[str, Any]:
     """Processor, cores, memory, threads and versions, for the JSON beside each figure."""
@@ -25,12 +27,6 @@ def facts() -> dict[str, Any]:
         found["gpu"] = torch.cuda.get_device_name()
         found["cuda"] = torch.version.cuda
     return found
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def cpu_model() -> str:

@@ -58,6 +58,8 @@ def measure(what: Size, rivals: Sequence[str], repeats: int, announce: Announce)
         if "pythae" in rivals:
             running["vae-gan"] = contestants.library("vae-gan", *arguments)
             running["pythae"] = pythae(*arguments)
+        if rivals and chosen.train.precision in ("bf16", "64"):
+            announce(f"the rivals compute in float32, the library in {chosen.train.precision}")
         shape = data_shape(images)
         work = count(shape, chosen.networks)
         layers = Convolutions(shape, chosen.networks, batch, device, chosen.train.precision)

@@ -73,9 +73,14 @@ def _parser(what: str) -> Parser:
         parser.add_argument(
             "--graphs", action="store_true", help="the library's steps as CUDA graphs"
         )
-        parser.add_argument("--rivals", default="plain,pythae", help="joined by commas, or none")
         parser.add_argument(
-            "--processes", type=int, help="compare this many single-threaded processes with one"
+            "--rivals",
+            help="plain, pythae, joined by commas, or none; those that are installed if not given",
+        )
+        parser.add_argument(
+            "--processes",
+            type=int,
+            help="compare this many single-threaded processes, each with --batch images, with one",
         )
     if what in COUNTS:
         add_count(parser, "images", COUNTS[what])
@@ -112,8 +117,18 @@ def _train(options: Namespace, announce: Callable[[str], None]) -> "list[Figure]
             options.processes, options.size, options.steps, given, options.repeats, announce
         )
     from idvae.bench import training
+    from idvae.bench.optional import is_there
+    from idvae.training.cuda_graphs import WARM_UP
 
-    rivals = [] if options.rivals == "none" else options.rivals.split(",")
+    if options.graphs and options.steps <= WARM_UP:
+        raise UserError(
+            f"--steps {options.steps}: with --graphs it is at least {WARM_UP + 1}, the step that "
+            "is recorded"
+        )
+    if options.rivals is None:
+        rivals = [one for one in training.RIVALS if one == "plain" or is_there(one, announce)]
+    else:
+        rivals = [] if options.rivals == "none" else options.rivals.split(",")
     unknown = [rival for rival in rivals if rival not in training.RIVALS]
     if unknown:
         known = ", ".join(training.RIVALS)

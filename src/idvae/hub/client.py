@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from idvae.errors import UserError
+from idvae.errors import MISSHAPEN, UserError
 from idvae.hub.address import Address
 
 TIMEOUT = 30.0  # seconds without an answer
@@ -63,7 +63,7 @@ def in_a_line(address: Address, wanted: str) -> Iterator[None]:
         raise UserError(
             f"{cannot}: the hub cannot be reached ({why}); check the network and HF_ENDPOINT"
         ) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except MISSHAPEN as error:
         raise UserError(
             f"{cannot}: the hub refused, or its answer makes no sense ({error})"
         ) from error

@@ -185,6 +185,9 @@ def _finished(search: Search, found: Iterable[Result], method: str) -> str:
 def _recipe(search: Search, trial: Trial, winner: Result, found: Iterable[Result]) -> str:
     options = Run.open(trial.jobs[0].path).config["options"]  # with the fall of its rates
     kept = {name: value for name, value in options.items() if name not in FREE}
+    asked = search.plan.options_of(trial.method, trial.options)
+    # A first phase is each seed's own: the run has its seed's filled in.
+    kept |= {k: v for k, v in asked.items() if k in kept and isinstance(v, str) and "{" in v}
     told = (
         f"# The best of {_finished(search, found, trial.method)} trials of {trial.method} on "
         f"{search.plan.data[0]}: {trial.name},\n# {search.metric} {winner.score:.4g} by "

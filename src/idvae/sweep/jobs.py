@@ -232,6 +232,11 @@ def _check_same(job: Job, checksum: str) -> None:
     if job.reached is None:
         return
     run = Run.open(job.path)
+    if run.config["method"] != job.method:
+        raise UserError(
+            f"{job.path} was made by {run.config['method']}, not by the plan's {job.method}; "
+            "choose another --out, or remove that run"
+        )
     asked = job.settings.options()
     there = settings.completed(job.method, run.config["options"])
     for name in MAY_CHANGE:

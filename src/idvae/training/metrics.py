@@ -28,9 +28,10 @@ class Means:
 
     def add(self, name: str, value: Tensor) -> None:
         """Add a scalar to the mean of that name."""
+        wide = torch.float32 if value.device.type == "mps" else torch.float64  # mps has no other
         if name not in self.sums:
-            self.sums[name] = torch.zeros(2, dtype=torch.float64, device=value.device)
-        self.sums[name] += torch.stack([value.double(), torch.ones_like(value).double()])
+            self.sums[name] = torch.zeros(2, dtype=wide, device=value.device)
+        self.sums[name] += torch.stack([value.to(wide), torch.ones_like(value, dtype=wide)])
 
     def not_finite(self) -> str | None:
         """What is no number any more, such as "loss_dis is nan"; None where all are."""

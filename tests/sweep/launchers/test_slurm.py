@@ -73,6 +73,26 @@ def test_jobs_are_one_array_and_those_of_an_earlier_call_are_not_given_again(slu
     assert [line.split()[1] for line in status.table(out)[1:]] == ["waiting"] * 3
 
 
+def test_beside_jobs_at_work_no_array_is_longer_than_there_is_room(
+    slurm, plan, tmp_path, monkeypatch
+):
+    """Slurm keeps the cap of an array when others have ended: one of 1 would stay one by one."""
+    monkeypatch.setattr(cluster, "ARRAY", 2)
+    made = jobs(Plan.read(plan(methods={"vae": {"beta": [1, 2, 3, 4]}})), tmp_path / "out")
+    (slurm / "queue").write_text("7_1\n")  # the other of the first two has ended
+
+    def stop_when_one_failed(line):
+        if "failed" in line:
+            signal.raise_signal(signal.SIGTERM)
+
+    failed, undone = Cluster("slurm", Limits(), most=2).launch(
+        made, tmp_path / "out", stop_when_one_failed
+    )
+    assert (slurm / "calls").read_text() == "x\nx\n"
+    assert "--array" not in (slurm / "script").read_text()
+    assert (len(failed), len(undone)) == (1, 3)
+
+
 def test_a_cluster_that_does_not_answer_or_refuses_is_told(slurm, plan, tmp_path):
     made = jobs(Plan.read(plan()), tmp_path / "out")
     (slurm / "sbatch").write_text("#!/bin/sh\necho no such partition >&2; exit 1\n")

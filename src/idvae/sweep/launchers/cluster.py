@@ -104,8 +104,10 @@ class Cluster:
             while working or waiting:
                 room = self.most - len(working)
                 if waiting and room > 0:
-                    # Slurm takes them all and holds the cap itself; here nothing else would.
-                    count = ARRAY if self.kind == "slurm" else room
+                    # Slurm holds the cap of an array itself, for as long as the array lasts: with
+                    # jobs at work, one that has more of them than there is room for would keep it.
+                    alone_there = self.kind == "slurm" and not working
+                    count = ARRAY if alone_there else min(ARRAY, room)
                     some, waiting = waiting[:count], waiting[count:]
                     working += queue.submit(some, room)
                 if stopped.wait(self.period):

@@ -1,11 +1,11 @@
 """Processes on this machine: one is kept busy on each device."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from idvae.errors import UserError
 from idvae.io.locks import alone
+from idvae.io.machine import cores
 from idvae.sweep import status
 from idvae.sweep.jobs import Job
 from idvae.sweep.launchers.launcher import Outcome, Tell, busy
@@ -27,7 +27,7 @@ class Local:
         """As `Launcher` says."""
         out.mkdir(parents=True, exist_ok=True)
         # Processes with more threads than cores between them wait for each other.
-        threads = max(1, len(os.sched_getaffinity(0)) // len(self.devices))
+        threads = max(1, cores() // len(self.devices))
         with alone(out / status.LOCK, busy(out)) as lock, stop_signals() as stopped:
             status.write((job.goal for job in jobs), out)
             waiting = [job for job in jobs if job.left]

@@ -15,6 +15,7 @@ from typing import Any
 
 from submitit.helpers import DelayedSubmission
 
+from idvae.io.machine import cores
 from idvae.sweep.launchers.work import Work
 from idvae.sweep.task import Task
 
@@ -64,7 +65,7 @@ class Submitted:
             told.append(number)
 
         before = signal.signal(signal.SIGTERM, save)
-        threads = self.threads or len(os.sched_getaffinity(0))
+        threads = self.threads or cores()
         try:
             while task.left and not told:
                 with _blocked(signal.SIGUSR1, signal.SIGUSR2):
