@@ -57,8 +57,11 @@ def test_the_largest_singular_value_is_1_and_no_other_ratio_changes(name):
         assert layers == kinds
         assert layers
         for layer in layers:
-            for _ in range(3000):
-                spectral.follow([layer])
+            for _ in range(30):
+                for _ in range(100):
+                    spectral.follow([layer])
+                if abs(largest(layer.weight) - 1) < 1e-10:
+                    break
             original = layer.parametrizations["weight"].original
             torch.testing.assert_close(layer.weight, original / largest(original))
             assert largest(layer.weight) <= 1 + 1e-9

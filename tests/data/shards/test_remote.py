@@ -63,8 +63,15 @@ def test_a_set_is_the_same_through_the_network(here, kept):
     assert all(hashlib.sha256(text).hexdigest() + ".npy" == name for name, text in files.items())
 
 
-@pytest.mark.parametrize("ranges", [True, False])
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("fault", "ranges"),
+    [
+        pytest.param(fault, ranges, marks=[pytest.mark.slow] if waits and not ranges else [])
+        for fault in FAULTS
+        for waits in [fault in ("silent", "stalled")]  # until it is given up
+        for ranges in (True, False)
+    ],
+)
 def test_what_passes_is_survived(here, fault, ranges, soon_silent):
     server = Faulty(here.path, [fault, fault], ranges)
     with served(server) as url:

@@ -81,6 +81,7 @@ def undisturbed(file, out):
     return made
 
 
+@pytest.mark.slow
 def test_a_run_that_is_preempted_saves_and_goes_on_in_the_same_job(write, tmp_path):
     """By SIGUSR2, which some Slurms send to all processes of a job."""
     file = write({"vae": None}, steps=100_000, save_every=100_000)

@@ -37,6 +37,7 @@ def test_every_run_is_made_once(plan, tmp_path):
     assert before == {p: (p / "config.yaml").stat().st_mtime_ns for p in places}
 
 
+@pytest.mark.slow
 def test_a_sweep_that_was_stopped_goes_on(plan, tmp_path):
     file = plan(options={**OPTIONS, "steps": 200_000, "save_every": 200_000})
     out = tmp_path / "out"
