@@ -93,6 +93,15 @@ def test_real_fake_is_the_cross_entropy_of_two_batches():
     assert losses.real_fake(real, fake).item() == pytest.approx(expected, rel=1e-12)
 
 
+def test_classification_is_the_cross_entropy_of_each_attribute_by_itself():
+    logit, has = randn(5, 3), randn(5, 3) > 0
+    right = np.where(has.numpy(), sigmoid(logit), 1 - sigmoid(logit))
+    expected = -np.log(right).sum() / 15
+    assert losses.classification(logit, has).item() == pytest.approx(expected, rel=1e-12)
+    far = losses.classification(torch.full((2, 3), -1e4), torch.ones(2, 3, dtype=torch.bool))
+    assert far.item() == 1e4
+
+
 def test_log_ratio_is_the_logit_itself():
     d = randn(9)
     expected = (-np.log(sigmoid(d)) + np.log(1 - sigmoid(d))).mean()

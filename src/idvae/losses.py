@@ -98,6 +98,23 @@ def mismatch(logit: Tensor, is_wrong: Tensor, count: Tensor | None = None) -> Te
     return -(log_wrong * is_wrong).sum() / count.clamp_min(1e-6)  # where it is 0, so is the sum
 
 
+def classification(logit: Tensor, has: Tensor) -> Tensor:
+    """L_class: −log of what a classifier gives the truth, each class or attribute for itself.
+
+    Odena, Olah and Shlens, "Conditional Image Synthesis with Auxiliary Classifier GANs", section
+    4, whose classes exclude each other; attributes do not.
+
+    Args:
+        logit: with sigmoid(logit) the probability of each, shape (B, Y).
+        has: whether the image has it, the same shape.
+
+    Returns:
+        the mean over classes or attributes and the batch.
+    """
+    logit = _wide(logit)
+    return torch.where(has, F.softplus(-logit), F.softplus(logit)).mean()
+
+
 def recons_dis(h: Tensor, h_rec: Tensor) -> Tensor:
     """L_recons^dis [10, 11]: −log N(Dis_l(x) | Dis_l(x̃), I), mean over features and batch.
 

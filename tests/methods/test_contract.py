@@ -86,8 +86,18 @@ def test_noise_has_a_row_for_each_image_where_the_method_says(name):
     """And nowhere else: of all that is drawn a process takes the rows of its own images."""
     cls, shape = methods.get(name), DataShape(16, 1, condition=3)
     kinds = types_of(cls.Config)
-    more = {"augment": "colour", "mismatch": 0.5, "turned": 0.5, "dec_steps": 3, "edits": 0.5,
-            "mismatch_share": 0.5, "g_steps": 3, "vae_steps": 1, "d_steps": 2}  # fmt: skip
+    more = {
+        "augment": "colour",
+        "mismatch": 0.5,
+        "turned": 0.5,
+        "auxiliary": 0.5,
+        "dec_steps": 3,
+        "edits": 0.5,
+        "mismatch_share": 0.5,
+        "g_steps": 3,
+        "vae_steps": 1,
+        "d_steps": 2,
+    }
     config = cls.Config(**{key: value for key, value in more.items() if key in kinds})
     method = cls(Networks(shape, NetworkConfig(width=4, z_dim=6)), config)
     five, seven = (method.draw_noise(n, torch.Generator().manual_seed(0)) for n in (5, 7))

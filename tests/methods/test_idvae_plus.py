@@ -64,11 +64,24 @@ class Oracle:
         self.net, self.x, self.y, self.noise = state, step.x, step.y, step.noise
         self.c = state.config
 
-    def logit(self, x, loss, role, y=None):
-        """D of images: role 0 is x, 1 x', 2 x̃; loss 0 is L_dis, then comes each L_dec."""
+    def seen(self, x, loss, role, y=None):
+        """Dis_l of images as θ_dis is shown them."""
         if self.c.augment:
             x = altered(x, self.noise["views"][loss, role], self.c.augment)
-        h = self.net.shared(x, self.y if y is None else y)
+        return self.net.shared(x, self.y if y is None else y)
+
+    def amiss(self, x, loss, role):
+        """−log of what θ_dis's second head, untold, gives the truth, mean over all entries."""
+        layer, total = self.net.classify.code, 0.0
+        for i, h in enumerate(self.seen(x, loss, role, 0 * self.y)):
+            says = sigmoid(layer.weight @ h + layer.bias)
+            for k, has in enumerate(self.y[i]):
+                total = total - torch.log(says[k] if has == 1 else 1 - says[k])
+        return total / self.y.numel()
+
+    def logit(self, x, loss, role, y=None):
+        """D of images: role 0 is x, 1 x', 2 x̃; loss 0 is L_dis, then comes each L_dec."""
+        h = self.seen(x, loss, role, y)
         layer = self.net.dis.logit
         weight, told = layer.weight[0, : h.shape[1]], 0.0
         if self.c.deviation:
@@ -97,6 +110,8 @@ class Oracle:
             each = self.taken_for_fake(self.logit(self.x, 0, 0, others), real)
             wrong = [i for i in range(n) if not torch.equal(others[i], self.y[i])]
             loss = loss + c.mismatch * sum(each[i] for i in wrong) / len(wrong)
+        if c.auxiliary:
+            loss = loss + c.auxiliary * self.amiss(self.x, 0, 0)
         loss = loss + c.r1 * self.penalty(self.x, 0)
         return loss + c.r2 * sum(weight * self.penalty(x, role) for role, x, weight in fakes)
 
@@ -114,12 +129,12 @@ class Oracle:
         recons = ((self.x - x_rec) ** 2).sum() / (2 * len(self.x))
         return self.c.alpha * recons + self.c.beta * kl(mu, logvar).mean()
 
-    def l_dec(self, code, z, loss):
+    def l_dec(self, code, z, loss_at):
         c = self.c
         x_rec, x_gen = self.net.dec(code.detach(), self.y), self.net.dec(z, self.y)
-        gan, real = 0.0, self.logit(self.x, loss, 0).detach()
+        gan, real = 0.0, self.logit(self.x, loss_at, 0).detach()
         for role, x, weight in ((1, x_gen, 1.0), (2, x_rec, c.rec_fakes)):
-            fake = self.logit(x, loss, role)
+            fake = self.logit(x, loss_at, role)
             each = torch.log(1 + torch.exp(-(fake - real)))
             if not c.relativistic:
                 each = -torch.log(sigmoid(fake))
@@ -128,7 +143,8 @@ class Oracle:
         similarity = ((target - self.net.shared(x_rec, self.y)) ** 2).sum() / (2 * target.numel())
         pixels = ((self.x - x_rec) ** 2).sum() / (2 * len(self.x))
         apart = (self.x - x_rec).abs().sum() / self.x.numel()
-        return c.omega * gan + c.lambda_ * similarity + c.gamma * pixels + c.absolute * apart
+        loss = c.omega * gan + c.lambda_ * similarity + c.gamma * pixels + c.absolute * apart
+        return loss + (c.auxiliary * self.amiss(x_gen, loss_at, 1) if c.auxiliary else 0.0)
 
 
 def edited(oracle, noise):
@@ -201,6 +217,32 @@ def test_wrong_conditions_can_be_the_own_ones_with_one_attribute_turned(share):
         assert_equal(seen, expected)
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("options", [{}, {"edits": 0.5, "r1": 0.8}, ALL | {"mismatch": 0.5}])
+def test_the_auxiliary_classifier_finds_what_it_is_not_told(options, schedule):
+    options = WEIGHTS | {"auxiliary": 0.7} | options
+    step = run_step("idvae", *CONDITIONAL, schedule=schedule, batch=7, **options)
+    for seen, expected in zip(step.seen, expected_gradients(step, schedule), strict=True):
+        assert_equal(seen, expected)
+
+
+def test_an_auxiliary_classifier_needs_a_condition():
+    with pytest.raises(UserError, match="--auxiliary needs a --condition"):
+        run_step("idvae", auxiliary=0.5)
+
+
+def test_an_auxiliary_classifier_leaves_the_other_networks_as_they_begin():
+    cls, begun = methods.get("idvae"), []
+    for options in ({}, {"auxiliary": 1.0}):
+        torch.manual_seed(0)
+        method = cls(Networks(CONDITIONAL[0], NetworkConfig(width=4)), cls.Config(**options))
+        begun.append(dict(method.named_parameters()))
+    plain, more = begun
+    assert set(more) - set(plain) == {"classify.code.weight", "classify.code.bias"}
+    for name, p in plain.items():
+        assert torch.equal(p, more[name])
+
+
 def test_turned_conditions_are_of_mismatched_pairs():
     with pytest.raises(UserError, match="--turned is of the wrong conditions of --mismatch"):
         run_step("idvae", *CONDITIONAL, turned=0.5)
@@ -267,11 +309,11 @@ class Backward:
 def test_a_step_looks_at_no_weight_that_is_scheduled(schedule):
     """A scheduled weight is a tensor; one on "meta" has no number to look at."""
     cls = methods.get("idvae")
-    config = cls.Config(**ALL, mismatch=0.5, schedule=schedule)
+    config = cls.Config(**ALL, mismatch=0.5, auxiliary=0.5, schedule=schedule)
     method = cls(Networks(DataShape(16, 3, 4), NetworkConfig(width=4, z_dim=5)), config)
     noise = method.draw_noise(8, torch.Generator())
     method.to("meta").train()
-    weights = ("alpha", "beta", "omega", "lambda_", "gamma", "absolute", "mismatch")
+    weights = ("alpha", "beta", "omega", "lambda_", "gamma", "absolute", "mismatch", "auxiliary")
     for name in (*weights, "r1", "r2", "rec_fakes"):
         setattr(method.config, name, torch.tensor(0.5, device="meta"))
     x, y = torch.empty(8, 3, 16, 16, device="meta"), torch.empty(8, 4, device="meta")

@@ -50,6 +50,9 @@ class IDVAEConfig:
             an image under the condition of another must look like one that has it.
         turned: share of the wrong conditions of `mismatch` that are the image's own with one
             attribute turned, which is harder to tell, instead of another image's.
+        auxiliary: weight of the auxiliary classifier (Odena, Olah and Shlens), a second head of
+            θ_dis that reads the trunk where that is not told: in L_dis it learns each entry of
+            the condition of real images, in L_dec it is to find in x' what was asked.
         absolute: weight of |x − x̃| (a mean over pixels) in the decoder's loss: where an image is
             flat a reconstruction is to be flat too.
         share: what encoder and discriminator have in common, θ_shared: the trunk, up to the
@@ -73,6 +76,7 @@ class IDVAEConfig:
     dec_steps: Count = 1
     edits: Share = 0.0
     turned: Share = 0.0
+    auxiliary: Weight = 0.0
     absolute: Weight = 0.0
     share: str = "trunk"
 
@@ -128,10 +132,11 @@ class IDVAE(Adversarial):
     Config = IDVAEConfig
     equations = {
         "dis": "-[log Dis(x) + log(1 - Dis(Dec(z'))) + log(1 - Dis(Dec(Enc(x))))]   [9]"
-        " (- mismatch log(1 - Dis(x, y')))",
+        " (- mismatch log(1 - Dis(x, y'))) (+ auxiliary L_class(x))",
         "enc": "alpha L_recons + beta L_prior   [8, 4, 5]",
         "joint": "L_dis + L_enc   [9, 8]",
-        "dec": "omega L_GAN + lambda L_recons^dis (+ gamma L_recons)   [13, 12, 11]",
+        "dec": "omega L_GAN + lambda L_recons^dis (+ gamma L_recons) (+ auxiliary L_class(x'))"
+        "   [13, 12, 11]",
     }
     reads = "shared"
     counted = ("edits", "turned")
@@ -145,8 +150,10 @@ class IDVAE(Adversarial):
             raise UserError("--edits needs a --condition, which is what they edit")
         if config.turned and not config.mismatch:
             raise UserError("--turned is of the wrong conditions of --mismatch, which is 0")
+        if config.auxiliary and not nets.shape.condition:
+            raise UserError("--auxiliary needs a --condition, which it learns to find in images")
         self.dec_steps = config.dec_steps
-        weights = ("mismatch", "gamma", "rec_fakes", "edits", "turned", "absolute")
+        weights = ("mismatch", "gamma", "rec_fakes", "edits", "turned", "auxiliary", "absolute")
         self.terms |= {name for name in weights if getattr(config, name)}
         self.views: Iterator = repeat((None, None, None))  # how x, x' and x̃ are shown to θ_dis
         self.turns: Tensor | None = None  # which attribute of each image is turned
@@ -158,7 +165,8 @@ class IDVAE(Adversarial):
         if self.dis_trunk is not unchanged:  # the last: all else begins as where it is shared
             _, self.enc_trunk = nets.trunk_in_two(config.share)
             self.reads = "features_enc"
-        dis, enc, dec = ("dis_trunk", "dis"), ("enc_trunk", "enc"), ("dec",)
+        self.classify = nets.auxiliary_head() if config.auxiliary else unchanged
+        dis, enc, dec = ("dis_trunk", "dis", "classify"), ("enc_trunk", "enc"), ("dec",)
         groups = {
             "dis-first": {"dis": ("shared", *dis), "enc": ("shared", *enc), "dec": dec},
             "enc-first": {"enc": ("shared", *enc), "dis": ("shared", *dis), "dec": dec},
@@ -287,6 +295,10 @@ class IDVAE(Adversarial):
                 logit = logit - logits[0]  # (x, y') is one more fake, paired with (x, y)
             count = self.mean_of_all(is_wrong.float().sum())
             loss = loss + self.config.mismatch * losses.mismatch(logit, is_wrong, count)
+        if "auxiliary" in self.terms and y is not None:
+            found = self.found_amiss(x, y, of_x)
+            self.log(auxiliary=found)
+            loss = loss + self.config.auxiliary * found
         return self.penalised(loss, logits, [x, *fakes], self.config.rec_fakes)
 
     def wrong_condition(self, y: Tensor) -> Tensor:
@@ -310,8 +322,17 @@ class IDVAE(Adversarial):
         with no_grad():
             h = self.features(x, y)
         h_rec = self.features(x_rec, y)
-        gan, recons_dis = self.loss_gan(x, y, x_rec, x_gen, h, h_rec), losses.recons_dis(h, h_rec)
+        of_x, of_gen, of_rec = next(self.views)
+        h_gen = self.shown(x_gen, y, of_gen)
+        fakes = [h_gen]
+        if "rec_fakes" in self.terms:
+            fakes.append(self.shown(x_rec, y, of_rec, h_rec))
+        gan, recons_dis = self.loss_gan(x, y, h, of_x, fakes), losses.recons_dis(h, h_rec)
         loss = losses.dec(gan, recons_dis, self.config.omega, self.config.lambda_)
+        if "auxiliary" in self.terms and y is not None:
+            found = self.found_amiss(x_gen, y, of_gen)
+            loss = loss + self.config.auxiliary * found
+            self.log(auxiliary_gen=found)
         if "gamma" in self.terms:
             loss = loss + self.config.gamma * losses.recons(x, x_rec)
         if "absolute" in self.terms:
@@ -320,18 +341,22 @@ class IDVAE(Adversarial):
         return loss
 
     def loss_gan(
-        self, x: Tensor, y: Tensor | None, x_rec: Tensor, x_gen: Tensor, h: Tensor, h_rec: Tensor
+        self, x: Tensor, y: Tensor | None, h: Tensor, of_x: Tensor | None, fakes: list[Tensor]
     ) -> Tensor:
-        """L_GAN [12] with h = Dis_l(x) and h_rec = Dis_l(x̃)."""
-        of_x, of_gen, of_rec = next(self.views)
-        logits, weight = [self.dis(self.shown(x_gen, y, of_gen))], self.config.rec_fakes
-        if "rec_fakes" in self.terms:
-            logits.append(self.dis(self.shown(x_rec, y, of_rec, h_rec)))
+        """L_GAN [12] from Dis_l of x' and, where it is a fake, of x̃; h = Dis_l(x)."""
+        logits, weight = [self.dis(g) for g in fakes], self.config.rec_fakes
         if not self.config.relativistic:
             return losses.gan(*logits, weight_rec=weight)
         with no_grad():
             logit_x = self.dis(self.shown(x, y, of_x, h))
         return losses.relativistic_gan(logit_x, *logits, weight_rec=weight)
+
+    def found_amiss(self, x: Tensor, y: Tensor, view: Tensor | None) -> Tensor:
+        """L_class: how badly the auxiliary classifier finds y in images that say it by themselves.
+
+        The trunk is told 0, which is no class and neither of an attribute's values.
+        """
+        return losses.classification(self.classify(self.shown(x, torch.zeros_like(y), view)), y > 0)
 
     def shown(
         self, x: Tensor, y: Tensor | None, view: Tensor | None, h: Tensor | None = None
@@ -404,5 +429,6 @@ class IDVAEPlus(IDVAE):
     Config = IDVAEPlusConfig
     equations = IDVAE.equations | {
         "dis": "-[log Dis(x) + log(1 - Dis(Dec(z'))) + rec-fakes log(1 - Dis(Dec(Enc(x))))]"
-        " + r1/2 |grad D(x)|^2 (+ r2/2 |grad D(Dec(z'))|^2) (- mismatch log(1 - Dis(x, y')))",
+        " + r1/2 |grad D(x)|^2 (+ r2/2 |grad D(Dec(z'))|^2) (- mismatch log(1 - Dis(x, y')))"
+        " (+ auxiliary L_class(x))",
     }

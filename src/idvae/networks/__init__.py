@@ -177,6 +177,10 @@ class Networks:
         """
         return self._judge(LogitHead(trunks * self.preset.features, deviation))
 
+    def auxiliary_head(self) -> CodeHead:
+        """Features → a logit for each entry of the condition, shape (B, Y): has the image it?"""
+        return self._judge(CodeHead(self.preset.features, self.shape.condition))
+
     def code_critic(self, codes: int = 1) -> CodeCritic:
         """z → a logit: is this a code of the prior? Or of several codes side by side."""
         return self._judge(CodeCritic(codes * self.z_dim, self.preset.critic_width))
