@@ -29,7 +29,7 @@ TWO := OMP_NUM_THREADS=2 $(BIN)/python -m pytest -n 1
 test: $(VENV)/.installed
 	$(ONE) -m "not slow"
 
-# Processes that are killed, several processes, levels of tests by simulation, large sets.
+# Processes that are killed, several processes, levels of tests by simulation, large sets, bfloat16.
 test-slow: $(VENV)/.installed
 	$(ONE) -m slow
 

@@ -111,7 +111,7 @@ def train(name, digits, out, **options):
 @pytest.mark.parametrize(
     ("name", "options"), [*variants(), *CONDITIONAL, PARTS, *HELD, *SPECTRAL, *EARLY]
 )
-@pytest.mark.parametrize("precision", ["32", "bf16"])
+@pytest.mark.parametrize("precision", ["32", pytest.param("bf16", marks=pytest.mark.slow)])
 def test_a_replayed_step_is_the_step(name, options, precision, digits, tmp_path, monkeypatch):
     trained = []
     for recording in (Again, Tape):

@@ -38,7 +38,7 @@ def largest(layer):
 
 
 @pytest.mark.parametrize("name", ["idvae", "gan", "alpha-gan"])
-@pytest.mark.parametrize("preset", ["small", "residual"])
+@pytest.mark.parametrize("preset", ["small", pytest.param("residual", marks=pytest.mark.slow)])
 def test_the_largest_singular_value_stays_1_while_weights_move(name, preset, digits, tmp_path):
     """Weights that have grown and turned far from where they began."""
     options = OPTIONS | {"steps": 40, "preset": preset, "keep": 20}
@@ -55,7 +55,7 @@ def test_the_largest_singular_value_stays_1_while_weights_move(name, preset, dig
 
 
 @pytest.mark.parametrize("name", JUDGED)
-@pytest.mark.parametrize("precision", ["32", "bf16"])
+@pytest.mark.parametrize("precision", ["32", pytest.param("bf16", marks=pytest.mark.slow)])
 def test_a_run_goes_on_to_the_same_bits(name, precision, digits, tmp_path):
     options = with_first(name, digits, tmp_path, OPTIONS | {"precision": precision})
     start.train(name, digits, tmp_path / "whole", **options)
