@@ -166,9 +166,14 @@ class Networks:
         """Features → a code, for encoders without a distribution."""
         return CodeHead(self.preset.features, self.z_dim)
 
-    def condition_head(self) -> CodeHead:
-        """Features → a condition, shape (B, Y)."""
-        return CodeHead(self.preset.features, self.shape.condition)
+    def condition_head(self, judges: bool = False) -> CodeHead:
+        """Features → a condition, or a logit of each of its entries, shape (B, Y).
+
+        Args:
+            judges: whether it is a discriminator's.
+        """
+        head = CodeHead(self.preset.features, self.shape.condition)
+        return self._judge(head) if judges else head
 
     def logit_head(self, deviation: bool = False, trunks: int = 1) -> LogitHead:
         """Features, and if asked how much they vary over the batch → the discriminator's logit.
@@ -176,10 +181,6 @@ class Networks:
         Features of several trunks are read side by side.
         """
         return self._judge(LogitHead(trunks * self.preset.features, deviation))
-
-    def auxiliary_head(self) -> CodeHead:
-        """Features → a logit for each entry of the condition, shape (B, Y): has the image it?"""
-        return self._judge(CodeHead(self.preset.features, self.shape.condition))
 
     def code_critic(self, codes: int = 1) -> CodeCritic:
         """z → a logit: is this a code of the prior? Or of several codes side by side."""
