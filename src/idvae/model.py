@@ -272,7 +272,14 @@ class Model:
                 f"{self.run.path} was trained without a condition, so nothing in it can be "
                 "edited; train with --condition"
             )
-        return self.decode(self.encode(images, y), posterior=True, y=changed)
+        z = self.encode(images, y)
+        if self.method.edits_as == "posterior":
+            return self.decode(z, posterior=True, y=changed)
+        made = self.decode(z, y=changed)
+        same = np.all(changed == (self.attributes(images) if y is None else y), 1)
+        if same.any():  # these are reconstructions
+            made[same] = self.decode(z[same], posterior=True, y=changed[same])
+        return made
 
     def interpolate(
         self,

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import idvae
 from idvae import data
 from idvae.cli import judge, main
 from idvae.data.conditions import Condition
+from idvae.data.exclusion import group
 from idvae.evaluate import attribute_classifier
 from idvae.evaluate.scores import Scores
 from idvae.training import start
@@ -155,18 +157,28 @@ def test_what_is_set_clears_what_it_excludes_whatever_was_found():
     seen = []
 
     class Wrong:
-        condition = Condition("attributes", ("Bald", "Black", "Smile"), (("Bald", "Black"),))
+        condition = Condition(
+            "attributes",
+            ("Bald", "Black", "Smile", "Mustache", "Shaved"),
+            (group(("Bald", "Black")), group({"Mustache": 1, "Shaved": 0})),
+        )
 
         def attributes(self, images):
-            return np.float32([[-0.9, 0.95, 0.3]])
+            return np.float32([[-0.9, 0.95, 0.3, 0.6, -0.7]])
 
         def edit(self, images, found, told):
             seen.append(told)
 
-    edit, y = judge._untold(Wrong()), np.float32([[-1, -1, 1]])
-    edit(None, y, np.float32([[1, -1, 1]]))  # Bald is set: no black hair
-    edit(None, y, np.float32([[-1, -1, -1]]))  # Smile is cleared: the hair stays as it was found
-    np.testing.assert_allclose(np.concatenate(seen), [[1, -1, 0.3], [-0.9, 0.95, -1]])
+    edit, y = judge._untold(Wrong()), np.float32([[-1, -1, 1, -1, 1]])
+    for name in ("Bald", "Smile", "Mustache", "Shaved"):
+        edit(None, y, Wrong.condition.turned(y, name))
+    expected = [
+        [1, -1, 0.3, 0.6, -0.7],  # no black hair
+        [-0.9, 0.95, -1, 0.6, -0.7],  # the hair stays as it was found
+        [-0.9, 0.95, 0.3, 1, 1],  # no beard
+        [-0.9, 0.95, 0.3, -1, -1],  # a beard, so no mustache
+    ]
+    np.testing.assert_allclose(np.concatenate(seen), expected)
 
 
 def test_a_set_without_test_images_is_not_judged_but_scored(monkeypatch, tmp_path, capsys):
@@ -287,6 +299,24 @@ def test_the_attribute_classifier_answers_by_what_was_asked():
     expected = np.square(np.float64([3, 1]) / 10**0.5 - np.float64([1, 1]) / 2**0.5).sum()
     assert edits["Smiling"].identity.mean == pytest.approx(expected, rel=1e-6)
     assert scale["reconstructions"] == 0.0
+
+
+def test_who_was_trained_on_edits_among_samples_decodes_them_so():
+    """Their statistics are those of samples; an edit of nothing is still the reconstruction."""
+    command = ["--condition", "Smiling,Bald", "--edits", "0.5", *TINY]
+    assert main(["train", "idvae", "--data", "faces", "--out", "edits", *command]) == 0
+    model, faces = idvae.load("edits"), data.open_set("faces")
+    for name, statistics in model.method.dec.named_buffers():
+        if name.endswith("running_mean"):  # after four steps they hardly differ
+            statistics += torch.tensor([[4.0], [-4.0]])
+    test, rows = faces.split("test"), np.arange(6)
+    images, y = test.gather(rows), model.condition.rows(faces, test, rows)
+    told = model.condition.turned(y, "Smiling")
+    told[4:] = y[4:]
+    made, z = model.edit(images, y, told), model.encode(images, y)
+    np.testing.assert_array_equal(made[:4], model.decode(z, y=told)[:4])
+    np.testing.assert_array_equal(made[4:], model.reconstruct(images, y)[4:])
+    assert np.abs(made[:4] / 1.0 - model.decode(z, posterior=True, y=told)[:4]).max() > 1
 
 
 def test_an_image_that_is_of_the_class_already_counts_as_no_edit():

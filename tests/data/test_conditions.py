@@ -5,10 +5,12 @@ import pytest
 
 from idvae import data
 from idvae.data.conditions import Condition
+from idvae.data.exclusion import group
 from idvae.errors import UserError
 
-GROUPS = (("Bald", "Black_Hair", "Blond_Hair"),)
-FACES = Condition("attributes", ("Bald", "Black_Hair", "Blond_Hair", "Smiling"), GROUPS)
+HAIR = group(("Bald", "Black_Hair", "Blond_Hair"))
+FACES = Condition("attributes", ("Bald", "Black_Hair", "Blond_Hair", "Smiling"), (HAIR,))
+BEARDS = Condition("attributes", ("Mustache", "No_Beard"), (group({"Mustache": 1, "No_Beard": 0}),))
 SHOES = Condition("labels", ("Sandal", "Sneaker", "Boot"))
 
 
@@ -35,7 +37,7 @@ def test_labels_are_one_hot(digits):
 def test_attributes_are_plus_and_minus_one_in_the_order_asked(avatars):
     condition = Condition.of(avatars, "Smiling,Black_Hair,Bald")
     assert condition.names == ("Smiling", "Black_Hair", "Bald")
-    assert condition.groups == (("Bald", "Black_Hair"),)
+    assert condition.groups == ((("Bald", True), ("Black_Hair", True)),)
     split = avatars.split("train")
     y = condition.rows(avatars, split, np.arange(10))
     for column, name in enumerate(condition.names):
@@ -46,12 +48,16 @@ def test_attributes_are_plus_and_minus_one_in_the_order_asked(avatars):
 def test_the_main_attributes_are_the_thirteen_of_celeba(avatars):
     condition = Condition.of(avatars, "attributes")
     assert condition.width == 13
+    assert (("Mustache", True), ("No_Beard", False)) in condition.groups
     assert {"Bald", "Eyeglasses", "Smiling", "Wearing_Hat"} <= set(condition.names)
     assert Condition.of(avatars, "skin_color=PALE").names == ("skin_color=PALE",)
 
 
 def test_a_config_brings_it_back():
-    assert Condition.from_config(FACES.config()) == FACES
+    assert FACES.config()["groups"] == [["Bald", "Black_Hair", "Blond_Hair"]]
+    assert BEARDS.config()["groups"] == [{"Mustache": 1, "No_Beard": 0}]
+    for condition in (FACES, BEARDS, SHOES):
+        assert Condition.from_config(condition.config()) == condition
     assert Condition.from_config(None) is None
 
 
@@ -97,6 +103,7 @@ def test_what_is_asked_is_understood(condition, text, asked):
         (SHOES, "Sandal,Boot", "Sandal and Boot exclude each other"),
         (FACES, "Eyeglasses", "was not trained with 'Eyeglasses'"),
         (FACES, "Bald,Blond_Hair", "Bald and Blond_Hair exclude each other"),
+        (BEARDS, "Mustache,No_Beard=0", "Mustache and No_Beard=0 exclude each other"),
         (FACES, "Smiling=2", "an attribute is set by =1 and cleared by =0"),
         (FACES, "Smiling=1,Smiling=0", "both sets and clears Smiling"),
         (FACES, "", "say which condition"),
@@ -124,6 +131,21 @@ def test_a_change_takes_what_it_excludes_away_and_leaves_the_rest():
     none = FACES.changed(y, FACES.parse("Blond_Hair=0"))
     np.testing.assert_array_equal(none, [[1, -1, -1, 1], [-1, -1, -1, -1]])
     np.testing.assert_array_equal(SHOES.changed(np.eye(3)[:2], {"Boot": True}), [[0, 0, 1]] * 2)
+
+
+def test_what_is_cleared_can_exclude_too():
+    shaved, beard, moustache = np.float32([[-1, 1], [-1, -1], [1, 1]])
+    every = np.stack([shaved, beard, moustache])
+    turned = {name: BEARDS.turned(every, name) for name in BEARDS.names}
+    np.testing.assert_array_equal(turned["Mustache"], [moustache, moustache, shaved])
+    np.testing.assert_array_equal(turned["No_Beard"], [beard, shaved, beard])
+    assert BEARDS.excluded_by("Mustache") == (("No_Beard", False),)
+    assert BEARDS.excluded_by("No_Beard") == ()
+    assert BEARDS.excluded_by("No_Beard", False) == (("Mustache", True),)
+    assert BEARDS.bound_to("No_Beard") == ("Mustache",)
+    assert FACES.bound_to("Smiling") == ()
+    assert FACES.bound_to("Black_Hair") == ("Bald", "Blond_Hair")
+    assert SHOES.bound_to("Boot") == ("Sandal", "Sneaker")
 
 
 def test_turning_sets_what_is_not_and_clears_what_is():

@@ -163,6 +163,8 @@ def test_damaged_facts_are_told(made, text):
         ("size", "16"),
         ("classes", 5),
         ("attributes", 7),
+        ("groups", [["a", 1]]),
+        ("groups", [{"a": 2}]),
         ("asked", []),
         ("source", None),
     ],

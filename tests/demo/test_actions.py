@@ -114,6 +114,9 @@ def test_moving_one_slider_gives_way_to_it(faces, digits):
     assert moved["Black_Hair"] == pytest.approx(0.7)
     smiling = {**none, "Bald": 1.0, "Smiling": 1.5}
     assert actions.without_excluded(faces, smiling, "Smiling") == smiling
+    bearded = {**none, "No_Beard": 0.2, "Mustache": 0.8}
+    assert actions.without_excluded(faces, bearded, "Mustache")["No_Beard"] == 0.8
+    assert actions.without_excluded(faces, bearded, "No_Beard")["Mustache"] == 0.2
     classes = dict.fromkeys(digits.condition.names, 0.0) | {"1": 1.0, "2": 1.0}
     assert actions.without_excluded(digits, classes, "2")["1"] == 0.0
 

@@ -81,6 +81,8 @@ def refuse(run, words):
         (("condition",), None, "data.shape.condition is not the number of names"),
         (("condition", "kind"), "colours", "condition.kind"),
         (("condition", "names"), "0123456789", "condition.names"),
+        (("condition", "groups"), [{"0": 2}], "condition.groups is missing, or cannot"),
+        (("condition", "groups"), [{"x": 0}], "condition.groups holds what condition.names"),
         (("condition", "groups"), [["x"]], "condition.groups holds what condition.names does not"),
         (("parameters",), {"dec": "many"}, "parameters"),
         (("step_macs",), "many", "step_macs"),

@@ -126,16 +126,15 @@ def _untold(model: Any) -> Callable[..., np.ndarray]:
     found it.
     """
     condition = model.condition
-    names = list(condition.names)
-    groups = [names] if condition.kind == "labels" else condition.groups
-    places = [[names.index(name) for name in group] for group in groups]
+    place = {name: i for i, name in enumerate(condition.names)}
 
     def edit(images: np.ndarray, y: np.ndarray, changed: np.ndarray) -> np.ndarray:
         found = model.attributes(images)
         told = np.where(changed == y, found, changed)
-        for group in places:
-            newly = (changed[:, group] > y[:, group]).any(1)
-            told[np.ix_(newly, group)] = changed[np.ix_(newly, group)]
+        for name, i in place.items():
+            for state, newly in ((True, changed > y), (False, changed < y)):
+                for other, _ in condition.excluded_by(name, state):
+                    told[newly[:, i], place[other]] = changed[newly[:, i], place[other]]
         return model.edit(images, found, told)
 
     return edit

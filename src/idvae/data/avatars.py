@@ -116,9 +116,10 @@ RULES: dict[str, Any] = {
     "Wearing_Hat": lambda c: c["top"] in HATS,
 }
 
-# Attributes of which at most one is set.
-GROUPS = [
+# What excludes each other; the drawings have a beard or a mustache.
+GROUPS: list[list[str] | dict[str, int]] = [
     ["Bald", "Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair", "Wearing_Hat"],
+    {"Mustache": 1, "No_Beard": 0},
 ]
 
 ONE_HOT = [f"{feature}={value}" for feature, values in CHOICES.items() for value in values]

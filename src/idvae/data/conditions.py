@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from idvae.data.exclusion import Group, State, group, plain
 from idvae.data.prepared import PreparedSet, Split
 from idvae.errors import UserError, did_you_mean
 from idvae.options import listed
@@ -24,12 +25,12 @@ class Condition:
     Attributes:
         kind: "labels" or "attributes".
         names: of the classes, or of the attributes in the order of y.
-        groups: names of attributes of which at most one is set.
+        groups: attributes, each set or cleared, of which at most one is so.
     """
 
     kind: Literal["labels", "attributes"]
     names: tuple[str, ...]
-    groups: tuple[tuple[str, ...], ...] = ()
+    groups: tuple[Group, ...] = ()
 
     @property
     def width(self) -> int:
@@ -65,8 +66,9 @@ class Condition:
             _known(name, have, f"{data.name} has no attribute")
         if len(set(names)) < len(names):
             raise UserError(f"--condition {asked} names an attribute twice")
-        inside = ([n for n in group if n in names] for group in data.meta.get("groups") or [])
-        groups = tuple(tuple(group) for group in inside if len(group) > 1)
+        of_set = map(group, data.meta.get("groups") or [])
+        inside = (tuple(state for state in one if state[0] in names) for one in of_set)
+        groups = tuple(one for one in inside if len(one) > 1)
         return cls(ATTRIBUTES, tuple(names), groups)
 
     @classmethod
@@ -74,12 +76,11 @@ class Condition:
         """What `config` of a run holds."""
         if not values:
             return None
-        groups = tuple(tuple(group) for group in values["groups"])
-        return cls(values["kind"], tuple(values["names"]), groups)
+        return cls(values["kind"], tuple(values["names"]), tuple(map(group, values["groups"])))
 
     def config(self) -> dict[str, Any]:
         """Plain values for a YAML file."""
-        groups = [list(group) for group in self.groups]
+        groups = list(map(plain, self.groups))
         return {"kind": self.kind, "names": list(self.names), "groups": groups}
 
     def rows(self, data: PreparedSet, split: Split, indices: Any) -> np.ndarray:
@@ -137,11 +138,24 @@ class Condition:
 
     def _check(self, text: str, asked: Mapping[str, bool]) -> None:
         """Refuse what cannot occur together."""
-        groups = (self.names,) if self.kind == LABELS else self.groups
-        for group in groups:
-            both = [name for name in group if asked.get(name)]
-            if len(both) > 1:
-                raise UserError(f"{text}: {both[0]} and {both[1]} exclude each other")
+        for name, state in asked.items():
+            for other, excluded in self.excluded_by(name, state):
+                if asked.get(other) is excluded:
+                    both = [n if asked[n] else f"{n}=0" for n in (name, other)]
+                    raise UserError(f"{text}: {both[0]} and {both[1]} exclude each other")
+
+    def excluded_by(self, name: str, state: bool = True) -> tuple[State, ...]:
+        """What an image cannot be that is of this class, or has (or has not) this attribute."""
+        groups = self.groups
+        if self.kind == LABELS:
+            groups = (group(self.names),)
+        around = (one for one in groups if (name, state) in one)
+        return tuple(dict.fromkeys(s for one in around for s in one if s[0] != name))
+
+    def bound_to(self, name: str) -> tuple[str, ...]:
+        """The classes or attributes that a change of this one can change too, in their order."""
+        found = {other for state in (True, False) for other, _ in self.excluded_by(name, state)}
+        return tuple(other for other in self.names if other in found)
 
     def changed(self, y: np.ndarray, asked: Mapping[str, bool]) -> np.ndarray:
         """y with what is asked for, and without what that excludes.
@@ -160,10 +174,8 @@ class Condition:
             y[:, self.names.index(name)] = 1.0
             return y
         for name, value in asked.items():
-            if value:
-                for group in self.groups:
-                    if name in group:
-                        y[:, [self.names.index(other) for other in group]] = -1.0
+            for other, excluded in self.excluded_by(name, value):
+                y[:, self.names.index(other)] = -1.0 if excluded else 1.0
         for name, value in asked.items():
             y[:, self.names.index(name)] = 1.0 if value else -1.0
         return y

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from idvae.data.exclusion import are_groups
 from idvae.data.order import Order, Table
 from idvae.data.row_file import MappedRows, ReadRows, Rows, mapped
 from idvae.errors import UserError
@@ -218,6 +219,7 @@ _FITS = {
     "counts": _are_counts,
     "classes": _are_names,
     "attributes": _are_names,
+    "groups": lambda value: value is None or are_groups(value),
     "asked": lambda value: value is None or isinstance(value, dict),
     "checksum": _is_text,
 }

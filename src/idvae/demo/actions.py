@@ -187,16 +187,13 @@ def y_to_strengths(model: Model, y: np.ndarray) -> dict[str, float]:
 
 def without_excluded(model: Model, wanted: Mapping[str, float], name: str) -> dict[str, float]:
     """Strengths after that of `name` was moved: what it excludes is at most what it leaves."""
-    others, room = excluded_by(model, name), max(0.0, 1.0 - wanted[name])
-    return {n: min(s, room) if n in others else s for n, s in wanted.items()}
-
-
-def excluded_by(model: Model, name: str) -> list[str]:
-    """The classes or attributes that an image with this one cannot have."""
-    condition = model.condition
-    groups = (condition.names,) if condition.kind == LABELS else condition.groups
-    found = {other for group in groups if name in group for other in group} - {name}
-    return [other for other in condition.names if other in found]
+    left = dict(wanted)
+    for state, room in ((True, 1.0 - wanted[name]), (False, wanted[name])):
+        room = max(0.0, room)
+        for other, excluded in model.condition.excluded_by(name, state):
+            share = left[other]
+            left[other] = min(share, room) if excluded else max(share, 1.0 - room)
+    return left
 
 
 @dataclass(frozen=True)

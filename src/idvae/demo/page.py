@@ -222,7 +222,7 @@ def of_one_image(
 def edit_tab(model: Model) -> Starting:
     names = model.condition.names
     most = 1.0 if model.condition.kind == LABELS else 1.5
-    excluded = {name: actions.excluded_by(model, name) for name in names}
+    excluded = {name: model.condition.bound_to(name) for name in names}
     with gr.Column(elem_classes="edited"):
         out = shown("As the model sees it, its reconstruction, edited")
     with gr.Row():

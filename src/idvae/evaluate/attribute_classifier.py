@@ -196,7 +196,7 @@ def edited(
     Args:
         classifier: who looks.
         edit: (images, y, changed y) → edited images.
-        condition: names, groups, and turned(y, name) → y.
+        condition: names, bound_to(name) → names, and turned(y, name) → y.
         images: real, uint8 (N, H, W, C).
         y: theirs, float32 (N, Y).
         expert: whose features tell identity.
@@ -239,8 +239,8 @@ def _others(condition: Any, place: int) -> list[int]:
     if condition.kind == "labels":
         return []
     name = condition.names[place]
-    excluded = {other for group in condition.groups if name in group for other in group} | {name}
-    return [i for i, other in enumerate(condition.names) if other not in excluded]
+    moved = {name, *condition.bound_to(name)}
+    return [i for i, other in enumerate(condition.names) if other not in moved]
 
 
 def _spread(values: np.ndarray, cuts: Sequence[np.ndarray]) -> Value:

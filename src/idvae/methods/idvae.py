@@ -153,6 +153,7 @@ class IDVAE(Adversarial):
         if config.auxiliary and not nets.shape.condition:
             raise UserError("--auxiliary needs a --condition, which it learns to find in images")
         self.dec_steps = config.dec_steps
+        self.edits_as = "prior" if config.edits else "posterior"  # they are among the x'
         weights = ("mismatch", "gamma", "rec_fakes", "edits", "turned", "auxiliary", "absolute")
         self.terms |= {name for name in weights if getattr(config, name)}
         self.views: Iterator = repeat((None, None, None))  # how x, x' and x̃ are shown to θ_dis

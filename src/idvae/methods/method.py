@@ -1,7 +1,7 @@
 """What every method is: named networks, groups of them, and one training step."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import torch
 from torch import Generator, Tensor, nn
@@ -60,6 +60,9 @@ class Method(nn.Module):
             processes train together; given by the loop.
         z_dim: width of the latent code.
         tells_conditions: whether it has `attributes`, which finds the condition of an image.
+        edits_as: whose statistics serve where the decoder is told another condition than an
+            image has: "posterior", those of reconstructions, or "prior", where training decoded
+            edits among samples.
     """
 
     name: ClassVar[str]
@@ -95,6 +98,7 @@ class Method(nn.Module):
         self.early_steps = 0
         self.data_dependent = False
         self.tells_conditions = False
+        self.edits_as: Literal["posterior", "prior"] = "posterior"
         self.batch = Batch()
         self.logged: dict[str, Tensor] = {}
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from idvae.data.exclusion import are_groups
 from idvae.errors import UserError
 from idvae.io.files import is_plain_name
 
@@ -79,7 +80,7 @@ def _are_names(value: Any) -> bool:
 
 
 def _are_groups(value: Any) -> bool:
-    return isinstance(value, list) and len(value) <= MOST and all(map(_are_names, value))
+    return are_groups(value) and len(value) <= MOST
 
 
 def _are_counts(value: Any) -> bool:
