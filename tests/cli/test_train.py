@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from idvae import data
+from idvae.cli import main
 from idvae.cli.train import finish
 from idvae.errors import DivergedError
 from idvae.evaluate.metrics.modes import modes
@@ -43,6 +44,17 @@ def test_after_a_divergence_modes_are_of_the_step_that_they_name(tmp_path, capsy
     again = modes(samples, facts["centres"], facts["sigma"])
     assert (found["covered"], found["good_share"]) == (again.covered, again.good_share)
     assert "modes covered at step 16: " in capsys.readouterr().out
+
+
+def test_a_run_that_was_killed_before_its_modes_were_counted_is_resumed_for_that(tmp_path):
+    run = tmp_path / "run"
+    command = ["train", "vae", "--data", "gaussians-ring", "--steps", "2", "--out", str(run)]
+    assert main(command) == 0
+    counted = (run / "modes.json").read_bytes()
+    (run / "modes.json").unlink()
+    assert main(["train", "--resume", str(run)]) == 0
+    assert (run / "modes.json").read_bytes() == counted
+    assert main(["train", "--resume", str(run)]) == 2  # it has reached its steps
 
 
 def test_without_a_checkpoint_there_is_nothing_to_count(tmp_path):

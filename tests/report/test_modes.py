@@ -143,7 +143,7 @@ def test_mistakes_are_told(runs):
     with pytest.raises(UserError, match="is damaged"):
         modes_rows(made)
     (made[0][0].path / "modes.json").unlink()
-    with pytest.raises(UserError, match=r"has no modes\.json"):
+    with pytest.raises(UserError, match=r"has no modes\.json; write it with idvae train --resume"):
         modes_rows(made)
 
 

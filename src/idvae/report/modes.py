@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from idvae.errors import MISSHAPEN, UserError
 from idvae.evaluate.metrics.modes import ModesReport
@@ -110,7 +111,7 @@ def _row(data: str, row: Row) -> ModesRow:
 
 
 def _found(run: Run) -> dict[str, int | float]:
-    file = run.path / FILE
+    file, again = run.path / FILE, f"idvae train --resume {quote(str(run.path))}"
     try:
         found = json.loads(read_bounded(file, MOST))
         if any(type(found[key]) is not int or found[key] < 0 for key in COUNTS):
@@ -119,10 +120,10 @@ def _found(run: Run) -> dict[str, int | float]:
             raise ValueError("good_share is no share")
         return found
     except FileNotFoundError as error:
-        raise UserError(f"{run.path} has no {FILE}; idvae train writes it at the end") from error
+        raise UserError(f"{run.path} has no {FILE}; write it with {again}") from error
     except MISSHAPEN as error:
         raise UserError(
-            f"{file} is damaged ({error}); idvae train --resume {run.path} counts again"
+            f"{file} is damaged ({error}); remove it and write it anew with {again}"
         ) from error
 
 
