@@ -66,7 +66,19 @@ def _resume(argv: Sequence[str]) -> int:
 
     names = ("steps", "lr_steps", "device", "threads", "workers", "patience")
     changes = {name: getattr(options, name) for name in names}
-    return _fit(start.resume(options.resume, changes))
+    return _fit(start.resume(options.resume, changes, again=_is_uncounted(options.resume)))
+
+
+def _is_uncounted(path: Path) -> bool:
+    """Whether a run on points, killed after its last checkpoint, still lacks its modes."""
+    from idvae.report.modes import FILE
+    from idvae.training import start
+    from idvae.training.run import Run
+
+    run = Run.open(path)
+    if run.is_released or run.config["data"].get("kind") != "points":
+        return False
+    return "modes" in start.data_of(run).meta and not (run.path / FILE).is_file()
 
 
 def _start(method: str, flags: list[str]) -> int:

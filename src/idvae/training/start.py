@@ -194,8 +194,7 @@ def resume(path: Path, changes: Mapping[str, Any], again: bool = False) -> Any:
 
     Raises:
         UserError: no run there, its data are gone or were changed, its checkpoint is damaged, its
-            batch cannot be shared by the processes, or it has reached its steps (points were killed
-            before their modes were counted: what is left is that).
+            batch cannot be shared by the processes, or it has reached its steps.
     """
     from idvae.training.loop import Trainer
     from idvae.training.restarts import is_restart
@@ -216,8 +215,7 @@ def resume(path: Path, changes: Mapping[str, Any], again: bool = False) -> Any:
     trainer = Trainer(run, chosen, prepared)
     again = is_restart(trainer.processes) or again
     trainer.restore()
-    counted = "modes" not in prepared.meta or (path / "modes.json").is_file()
-    if trainer.step >= chosen.train.steps and counted and not again:
+    if trainer.step >= chosen.train.steps and not again:
         raise UserError(
             f"{path} has reached its {chosen.train.steps} steps; pass more with --steps to go on"
         )
