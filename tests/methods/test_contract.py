@@ -91,6 +91,7 @@ def test_noise_has_a_row_for_each_image_where_the_method_says(name):
         "mismatch": 0.5,
         "turned": 0.5,
         "auxiliary": 0.5,
+        "auxiliary_noise": 0.5,
         "dec_steps": 3,
         "edits": 0.5,
         "mismatch_share": 0.5,

@@ -73,6 +73,8 @@ class Oracle:
     def amiss(self, x, loss, role):
         """−log of what θ_dis's second head, untold, gives the truth, mean over all entries."""
         layer, total = self.net.classify.code, 0.0
+        if self.c.auxiliary_noise:
+            x = x + self.c.auxiliary_noise * self.noise["grain"][loss]
         for i, h in enumerate(self.seen(x, loss, role, 0 * self.y)):
             says = sigmoid(layer.weight @ h + layer.bias)
             for k, has in enumerate(self.y[i]):
@@ -218,7 +220,15 @@ def test_wrong_conditions_can_be_the_own_ones_with_one_attribute_turned(share):
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("options", [{}, {"edits": 0.5, "r1": 0.8}, ALL | {"mismatch": 0.5}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"edits": 0.5, "r1": 0.8},
+        {"auxiliary_noise": 0.4},
+        ALL | {"mismatch": 0.5, "auxiliary_noise": 0.4},
+    ],
+)
 def test_the_auxiliary_classifier_finds_what_it_is_not_told(options, schedule):
     options = WEIGHTS | {"auxiliary": 0.7} | options
     step = run_step("idvae", *CONDITIONAL, schedule=schedule, batch=7, **options)
@@ -229,6 +239,11 @@ def test_the_auxiliary_classifier_finds_what_it_is_not_told(options, schedule):
 def test_an_auxiliary_classifier_needs_a_condition():
     with pytest.raises(UserError, match="--auxiliary needs a --condition"):
         run_step("idvae", auxiliary=0.5)
+
+
+def test_noise_before_the_auxiliary_classifier_needs_it():
+    with pytest.raises(UserError, match="--auxiliary-noise is before the classifier"):
+        run_step("idvae", *CONDITIONAL, auxiliary_noise=0.5)
 
 
 def test_an_auxiliary_classifier_leaves_the_other_networks_as_they_begin():
@@ -309,12 +324,12 @@ class Backward:
 def test_a_step_looks_at_no_weight_that_is_scheduled(schedule):
     """A scheduled weight is a tensor; one on "meta" has no number to look at."""
     cls = methods.get("idvae")
-    config = cls.Config(**ALL, mismatch=0.5, auxiliary=0.5, schedule=schedule)
+    config = cls.Config(**ALL, mismatch=0.5, auxiliary=0.5, auxiliary_noise=0.5, schedule=schedule)
     method = cls(Networks(DataShape(16, 3, 4), NetworkConfig(width=4, z_dim=5)), config)
     noise = method.draw_noise(8, torch.Generator())
     method.to("meta").train()
     weights = ("alpha", "beta", "omega", "lambda_", "gamma", "absolute", "mismatch", "auxiliary")
-    for name in (*weights, "r1", "r2", "rec_fakes"):
+    for name in (*weights, "auxiliary_noise", "r1", "r2", "rec_fakes"):
         setattr(method.config, name, torch.tensor(0.5, device="meta"))
     x, y = torch.empty(8, 3, 16, 16, device="meta"), torch.empty(8, 4, device="meta")
     method.step(x, y, Backward(method), **{n: t.to("meta") for n, t in noise.items()})

@@ -131,7 +131,7 @@ WITH = {  # what looks at more than one row of a batch
     "idvae": {
         **HELD, "r2": 0.1, "relativistic": True, "deviation": True, "dec_steps": 2,
         "condition": "labels", "mismatch": 0.5, "edits": 0.4, "turned": 0.4, "auxiliary": 0.3,
-        "flip": True,
+        "auxiliary_noise": 0.3, "flip": True,
     },
     "gan": {**HELD, "condition": "labels", "mismatch_share": 0.5},
     "intro-vae": {"margin": 10.0, "vae_steps": 1},

@@ -53,6 +53,8 @@ class IDVAEConfig:
         auxiliary: weight of the auxiliary classifier (Odena, Olah and Shlens), a second head of
             θ_dis that reads the trunk where that is not told: in L_dis it learns each entry of
             the condition of real images, in L_dec it is to find in x' what was asked.
+        auxiliary_noise: deviation of the normal noise under which the auxiliary classifier sees
+            images (white is 1, black −1): a hint that drowns in it does not pass for an attribute.
         absolute: weight of |x − x̃| (a mean over pixels) in the decoder's loss: where an image is
             flat a reconstruction is to be flat too.
         share: what encoder and discriminator have in common, θ_shared: the trunk, up to the
@@ -77,6 +79,7 @@ class IDVAEConfig:
     edits: Share = 0.0
     turned: Share = 0.0
     auxiliary: Weight = 0.0
+    auxiliary_noise: Weight = 0.0
     absolute: Weight = 0.0
     share: str = "trunk"
 
@@ -140,7 +143,7 @@ class IDVAE(Adversarial):
     }
     reads = "shared"
     counted = ("edits", "turned")
-    rows_at = {"eps_dec": 1, "z_dec": 1, "views": 2}
+    rows_at = {"eps_dec": 1, "z_dec": 1, "views": 2, "grain": 1}
 
     def __init__(self, nets: Networks, config: IDVAEConfig) -> None:
         super().__init__(nets, config)
@@ -152,11 +155,15 @@ class IDVAE(Adversarial):
             raise UserError("--turned is of the wrong conditions of --mismatch, which is 0")
         if config.auxiliary and not nets.shape.condition:
             raise UserError("--auxiliary needs a --condition, which it learns to find in images")
+        if config.auxiliary_noise and not config.auxiliary:
+            raise UserError("--auxiliary-noise is before the classifier of --auxiliary, which is 0")
         self.dec_steps = config.dec_steps
         self.edits_as = "prior" if config.edits else "posterior"  # they are among the x'
-        weights = ("mismatch", "gamma", "rec_fakes", "edits", "turned", "auxiliary", "absolute")
+        weights = ("mismatch", "gamma", "rec_fakes", "edits", "turned", "absolute")
+        weights += ("auxiliary", "auxiliary_noise")
         self.terms |= {name for name in weights if getattr(config, name)}
         self.views: Iterator = repeat((None, None, None))  # how x, x' and x̃ are shown to θ_dis
+        self.grain: Iterator = repeat(None)  # what the auxiliary classifier sees images under
         self.turns: Tensor | None = None  # which attribute of each image is turned
         self.shared, self.dis_trunk = nets.trunk_in_two(config.share, judges=True)
         self.enc = nets.gaussian_head()
@@ -183,7 +190,8 @@ class IDVAE(Adversarial):
 
         `eps_dec` and `z_dec`, shape (dec_steps − 1, n, Z), are for the decoder's updates after
         the first; `views`, shape (1 + dec_steps, 3, n, UNIFORMS), say how x, x' and x̃ are altered
-        in L_dis and in each L_dec; `turns`, shape (n, 1), which attribute is turned.
+        in L_dis and in each L_dec; `turns`, shape (n, 1), which attribute is turned; `grain`,
+        shape (1 + dec_steps, n, C, H, W), is for the auxiliary classifier in the same losses.
         """
         noise, more = super().draw_noise(n, generator), self.dec_steps - 1
         if more:
@@ -193,6 +201,8 @@ class IDVAE(Adversarial):
             noise["views"] = torch.rand(2 + more, 3, n, UNIFORMS, generator=generator)
         if "turned" in self.terms:
             noise["turns"] = torch.rand(n, 1, generator=generator)
+        if "auxiliary_noise" in self.terms:
+            noise["grain"] = torch.randn(2 + more, *self.shape.batch(n), generator=generator)
         return noise
 
     def step(
@@ -202,6 +212,8 @@ class IDVAE(Adversarial):
         (x,) = self.differentiable(x)
         if "views" in more:
             self.views = iter(more["views"])  # L_dis, which always comes before L_dec, is the first
+        if "grain" in more:
+            self.grain = iter(more["grain"])
         self.turns = more.get("turns")
         if "edits" in self.terms:
             z = self.with_edits(x, y, eps, z)
@@ -357,6 +369,9 @@ class IDVAE(Adversarial):
 
         The trunk is told 0, which is no class and neither of an attribute's values.
         """
+        grain = next(self.grain)
+        if grain is not None:
+            x = x + self.config.auxiliary_noise * grain
         return losses.classification(self.classify(self.shown(x, torch.zeros_like(y), view)), y > 0)
 
     def shown(
