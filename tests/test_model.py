@@ -52,6 +52,13 @@ def test_draws_from_a_number_on_are_the_same_bytes(model, first, last):
         lambda m, y: m.sample(2.5),
         lambda m, y: m.sample("3"),
         lambda m, y: m.sample_batches(0),
+        lambda m, y: m.interpolate(*[np.zeros((2, m.z_dim))] * 2, 2.5, y, y),
+        lambda m, y: m.samples(0, 2.5),
+        lambda m, y: m.encode(np.array(5, np.uint8), y),
+        lambda m, y: m.decode([["a"] * m.z_dim] * 2, y=y),
+        lambda m, y: m.decode([[1.0], [1.0, 2.0]], y=y),
+        lambda m, y: idvae.load(m.run.path, step=str(m.step)),
+        lambda m, y: idvae.load(3),
     ],
 )
 def test_mistakes_of_a_caller_are_told(model, call):

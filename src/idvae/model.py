@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ class Model:
     """
 
     def __init__(self, run: Run, step: int | None = None, device: str = "cpu") -> None:
+        if step is not None and not isinstance(step, Integral):
+            raise UserError(f"step {step!r} is no whole number")
         self.run = run
         self.device = torch_device(device)
         self.settings = settings.of_run(run.config["method"], run.config["options"])
@@ -200,7 +203,7 @@ class Model:
         Raises:
             UserError: as `sample`.
         """
-        if not isinstance(n, int | np.integer) or n < 1:
+        if not isinstance(n, Integral) or n < 1:
             raise UserError(f"-n {n} is out of range; it is a whole number of at least 1")
         told = None if y is None else self._check_condition(y, int(n))
 
@@ -217,7 +220,8 @@ class Model:
         Raises:
             UserError: no such numbers, or a seed out of range.
         """
-        if not 0 <= first < last:
+        whole = isinstance(first, Integral) and isinstance(last, Integral)
+        if not whole or not 0 <= first < last:
             raise UserError(f"samples {first} to {last} are none; the first has the number 0")
         start = first - first % BLOCK  # each in the place of its block, for kernels differ by it
         blocks = [
@@ -309,7 +313,7 @@ class Model:
                 fewer steps.
         """
         a, b = self._check_codes(a), self._check_codes(b)
-        if len(a) != len(b) or steps < 2:
+        if len(a) != len(b) or not isinstance(steps, Integral) or steps < 2:
             raise UserError(
                 f"there is no way of {steps} steps from {len(a)} codes to {len(b)}; as many of "
                 "each, and 2 steps or more"
@@ -326,7 +330,10 @@ class Model:
         return out.reshape(len(a), steps, *out.shape[1:])
 
     def _check_codes(self, z: np.ndarray) -> np.ndarray:
-        z = np.asarray(z, np.float32)
+        try:
+            z = np.asarray(z, np.float32)
+        except (ValueError, TypeError) as error:
+            raise UserError(f"codes are numbers of shape (N, {self.z_dim}), not {error}") from error
         if z.ndim != 2 or len(z) < 1 or z.shape[1] != self.z_dim:
             raise UserError(f"codes have the shape (N, {self.z_dim}), not {z.shape}")
         return z
@@ -381,7 +388,8 @@ class Model:
         wanted = (s.channels,) if s.is_points else (s.size, s.size, s.channels)
         kind = "float32" if s.is_points else "uint8"
         is_array = isinstance(images, np.ndarray)
-        if not is_array or images.shape != (max(len(images), 1), *wanted) or images.dtype != kind:
+        rows = len(images) if is_array and images.ndim else 0
+        if not rows or images.shape != (rows, *wanted) or images.dtype != kind:
             found = (
                 f"{images.dtype} of {images.shape}" if is_array else f"a {type(images).__name__}"
             )

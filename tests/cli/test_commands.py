@@ -1,6 +1,7 @@
 """The commands as a user types them, on real digits and on points."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ from PIL import Image
 
 from idvae import data
 from idvae.cli import COMMANDS, main
+from idvae.cli.output import check_out, write
+from idvae.errors import UserError
 
 TINY = [
     "--lr",
@@ -174,6 +177,33 @@ def test_the_options_of_a_method_are_explained(capsys):
     text = capsys.readouterr().out
     for flag in ("--lambda", "--schedule", "--batch-size", "--data", "--preset"):
         assert flag in text
+
+
+def test_sigterm_ends_a_command_as_ctrl_c_does(monkeypatch, capsys):
+    def asked_to_end(argv):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+
+    monkeypatch.setattr("idvae.cli.methods.run", asked_to_end)
+    assert main(["methods"]) == 130
+    assert capsys.readouterr().err == "idvae: error: interrupted\n"
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("name", ["late.png", "late.npz"])
+def test_a_picture_that_appears_meanwhile_is_not_replaced_unasked(name):
+    out = check_out(name, False, Path("run"))
+    Path(name).write_text("of another")
+    images = np.zeros((1, 16, 16, 1), np.uint8)
+    with pytest.raises(UserError, match="exists already"):
+        write(out, {"images": images}, images[0])
+    assert Path(name).read_text() == "of another"
+
+
+def test_attributes_are_of_runs_that_are_told_them(capsys):
+    command = ["reconstruct", "run", "--input", ".", "--attributes", "none.csv", "--out", "a.png"]
+    assert main(command) == 2
+    assert "trained without a condition; leave --attributes out" in capsys.readouterr().err
 
 
 def test_a_signal_saves_and_says_how_to_go_on(data_root):

@@ -66,6 +66,7 @@ def test_a_config_brings_it_back():
     [
         ("Smilling", "no attribute 'Smilling'; did you mean Smiling"),
         ("Smiling,Smiling", "names an attribute twice"),
+        (",", "names no attribute; there are Bald, "),
         ("labels", "has no classes"),
     ],
 )

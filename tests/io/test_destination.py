@@ -1,6 +1,7 @@
 """Nothing of the user's is lost: what --overwrite replaces, and what it leaves alone."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 from idvae import data
 from idvae.cli import main
 from idvae.errors import UserError
-from idvae.io.destination import Destination, Kind
+from idvae.io.destination import Destination, Kind, whole
 
 TINY = ["--width", "4", "--z-dim", "4", "--batch-size", "4", "--steps", "2", "--grid-every", "0"]
 THINGS = Kind("a thing", "mark.txt", ("mark.txt", "*.part"))
@@ -98,11 +99,32 @@ def test_a_folder_that_holds_more_or_lacks_the_mark_is_left_alone(place, missing
 
 
 def test_what_a_kill_left_is_no_strangers(place):
-    (thing(place / "x") / ".mark-a1b2c3d4.txt").touch()
+    folder = thing(place / "x")
+    for rest in (".mark.idvae-a1b2c3d4.txt", ".x.idvae-old-a1b2c3_4", ".a.b.idvae-a1b2c3d4"):
+        (folder / rest).touch()
     Destination(place / "x", True, THINGS).check()
-    (place / "x" / ".git").mkdir()
-    with pytest.raises(UserError, match=r"holds \.git"):
+
+
+@pytest.mark.parametrize("name", [".git", ".git-credentials", ".mark-a1b2c3d4.txt"])
+def test_what_a_user_hid_in_a_folder_keeps_it(place, name):
+    (thing(place / "x") / name).mkdir()
+    with pytest.raises(UserError, match=f"holds {re.escape(name)}"):
         Destination(place / "x", True, THINGS).check()
+
+
+def test_a_file_is_looked_at_again_before_it_gets_its_name(place):
+    wanted = Destination(place / "new.txt")
+
+    def late():
+        with wanted.file():
+            (place / "new.txt").write_text("of another")
+
+    with pytest.raises(UserError, match=r"new\.txt exists already"):
+        late()
+    assert (place / "new.txt").read_text() == "of another"
+    with whole(Destination(place / "new.txt", overwrite=True)) as temporary:
+        temporary.write_text("mine")
+    assert (place / "new.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def test_the_old_goes_after_the_new_was_flushed_into_its_place(exchange, tmp_pat
 
 def test_a_folder_that_a_kill_hid_comes_back(tmp_path):
     """Killed between the two renames of a system that cannot exchange names."""
-    hidden = tmp_path / ".set-old-x1" / "set"
+    hidden = tmp_path / ".set.idvae-old-x1y2z3_4" / "set"
     hidden.mkdir(parents=True)
     (hidden / "mine").write_text("x")
     files.recover(tmp_path)
@@ -217,11 +217,38 @@ def write_both(folder):
 
 
 def test_what_a_killed_call_left_is_removed_by_the_next(tmp_path):
-    (tmp_path / ".set-of-mine").mkdir()  # a hidden folder of the user's
+    mine = [".a-20240101.json", ".set-20240101", ".set-of-mine", ".set.idvae-2024"]  # a user's
+    for name in mine:
+        (tmp_path / name).mkdir()
     subprocess.run([sys.executable, "-c", KILLED, tmp_path, "die"], check=False)
-    assert len(hidden(tmp_path)) == 3
+    rests = [name for name in hidden(tmp_path) if files.is_left_over(name)]
+    assert len(rests) == 2
+    assert sorted([*mine, *rests]) == hidden(tmp_path)
     write_both(tmp_path)
-    assert hidden(tmp_path) == [".set-of-mine"]
+    assert hidden(tmp_path) == mine
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_appears_meanwhile_is_not_replaced_unasked(tmp_path, monkeypatch, links):
+    if not links:
+        monkeypatch.setattr(os, "link", refused)
+    path = tmp_path / "a.txt"
+    with atomic_file(path, overwrite=False) as temporary:
+        temporary.write_text("first")
+
+    def late():
+        with atomic_file(tmp_path / "b" / "a.txt", overwrite=False):
+            (tmp_path / "b" / "a.txt").write_text("of another")
+
+    with pytest.raises(UserError, match=r"a\.txt exists already"):
+        late()
+    assert path.read_text() == "first"
+    assert (tmp_path / "b" / "a.txt").read_text() == "of another"
+    assert os.listdir(tmp_path / "b") == ["a.txt"]
+
+
+def refused(*names):
+    raise OSError(errno.EPERM, "no second names here")
 
 
 def test_what_a_living_call_holds_is_left_alone(tmp_path):

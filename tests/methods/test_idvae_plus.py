@@ -106,9 +106,9 @@ class Oracle:
             n = len(self.x)
             others = torch.stack([self.y[i - 1] for i in range(n)])
             for i in range(round(c.turned * n)):
-                others[i] = self.y[i]
-                k = int(self.noise["turns"][i] * self.y.shape[1])
-                others[i, k] = 1 - self.y[i, k]
+                k, width = int(self.y[i].argmax()), self.y.shape[1]
+                others[i] = 0
+                others[i, (k + 1 + int(self.noise["turns"][i] * (width - 1))) % width] = 1
             each = self.taken_for_fake(self.logit(self.x, 0, 0, others), real)
             wrong = [i for i in range(n) if not torch.equal(others[i], self.y[i])]
             loss = loss + c.mismatch * sum(each[i] for i in wrong) / len(wrong)
@@ -173,7 +173,9 @@ def expected_gradients(step, schedule):
             again = i - len(step.method.groups)  # of the updates after the first
             if again >= 0:
                 code = oracle.code(noise["eps_dec"][again])
-            z = noise["z_dec"][again] if again >= 0 else z_first
+                z = edited(oracle, {"eps": noise["eps_dec"][again], "z": noise["z_dec"][again]})
+            else:
+                z = z_first
             loss = oracle.l_dec(code, z, again + 2)
         elif seen.group == "joint":
             loss = oracle.l_dis(x_rec, x_gen) + oracle.l_enc()
@@ -211,12 +213,36 @@ def test_edits_are_images_of_other_codes_under_the_condition_of_the_batch(schedu
 
 
 @pytest.mark.parametrize("share", [0.3, 1.0])
-def test_wrong_conditions_can_be_the_own_ones_with_one_attribute_turned(share):
+def test_wrong_conditions_can_be_another_class_than_the_own_one(share):
     options = WEIGHTS | {"turned": share, "r1": 0.8, "mismatch": 0.5}
     step = run_step("idvae", *CONDITIONAL, schedule="joint", batch=7, **options)
-    assert len(step.noise["turns"].mul(3).long().unique()) > 1
+    assert len(step.noise["turns"].mul(2).long().unique()) > 1
     for seen, expected in zip(step.seen, expected_gradients(step, "joint"), strict=True):
         assert_equal(seen, expected)
+
+
+def turning(width):
+    """A method that turns all of what it is told, and what it is told."""
+    nets = Networks(DataShape(16, 1, width), NetworkConfig(width=4))
+    return methods.get("idvae")(nets, methods.get("idvae").Config(mismatch=1.0, turned=1.0))
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_one_attribute_is_turned_whatever_the_others_of_a_batch_have(width):
+    method, n = turning(width), 40
+    method.turns = torch.arange(n)[:, None] / n
+    for y in (-torch.ones(n, width), torch.ones(n, width)):
+        wrong = method.wrong_condition(y)
+        assert torch.equal(wrong.abs(), torch.ones(n, width))
+        assert torch.equal((wrong != y).sum(1), torch.ones(n))
+        assert torch.equal((wrong != y).sum(0), torch.full((width,), n // width))
+
+
+def test_a_class_that_is_turned_is_each_other_one_as_often():
+    method, n = turning(4), 30
+    method.turns = torch.arange(n)[:, None] / n
+    wrong = method.wrong_condition(torch.eye(4)[2].repeat(n, 1))
+    assert torch.equal(wrong.sum(0), torch.tensor([10.0, 10.0, 0.0, 10.0]))
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

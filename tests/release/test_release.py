@@ -282,6 +282,13 @@ def test_a_damaged_registry_is_told(home, text):
         idvae.load("pretrained/digits-tiny")
 
 
+def test_a_damaged_registry_gets_no_model_that_is_not_in_it(home, trained, capsys):
+    (home / pretrained.REGISTRY).write_text("a: 3")
+    out = home / "another"
+    refused(["release", str(trained), "another", "--out", str(out)], "registry.yaml is", capsys)
+    assert not out.exists()
+
+
 def test_a_run_on_points_or_scored_at_another_step_is_not_released(trained, capsys):
     data.prepare("gaussians-ring", n=200)
     start.train("vae", "gaussians-ring", "points", steps=2, batch_size=8)

@@ -411,8 +411,10 @@ def test_clip_bounds_a_groups_gradient(digits, tmp_path):
 
 def test_what_a_kill_left_in_a_run_goes_when_it_is_gone_on_with(digits, tmp_path):
     run = start.train("idvae", digits, tmp_path / "run", **{**OPTIONS, "steps": 2})
-    rests = [run.path / name for name in (".curves-abcd12_9.png", ".scores-0123abcd.json")]
-    kept = run.path / ".curves-mine.png"
+    rests = [
+        run.path / name for name in (".curves.idvae-abcd12_9.png", ".scores.idvae-0123abcd.json")
+    ]
+    kept = run.path / ".curves-20240101.png"
     for path in (*rests, kept):
         path.touch()
     with pytest.raises(UserError, match="has reached its 2 steps"):

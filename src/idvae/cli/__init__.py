@@ -4,8 +4,11 @@ Exit status: 0 success; 1 training diverged; 2 a mistake that the user can mend;
 """
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 
 from idvae import __version__
@@ -61,7 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; see the module's docstring for what is returned."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _dispatch(arguments)
+        with _ended_as_interrupted():
+            return _dispatch(arguments)
     except UserError as error:
         return _fail(str(error), 2)
     except DivergedError as error:
@@ -81,6 +85,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(OUT_OF_MEMORY, 2)
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
+
+
+@contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does: nothing half-written stays."""
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -35,7 +35,8 @@ def run(argv: Sequence[str]) -> None:
         "--strength",
         default="1",
         metavar="S,…",
-        help="how far to go: 0 changes nothing, 1 is the condition itself, 1.5 more than that",
+        help="how far to go: 0 changes nothing, 1 is the condition itself, 1.5 more than that; "
+        "--strength=-1,1 where the first is negative",
     )
     add_out(parser, "one row an image")
     options = parser.parse_args(argv)

@@ -39,7 +39,8 @@ def run(argv: Sequence[str]) -> None:
     value_range, weights = _range(options.range), _weights(options.weights)
     out = _out(options)
     inputs = _inputs(options, experts, weights)
-    Destination(out, options.overwrite, inputs=inputs, ours=_holds_scores).check()
+    place = Destination(out, options.overwrite, inputs=inputs, ours=_holds_scores)
+    place.check()
     for name in ("n", "reference_n"):
         if (value := getattr(options, name)) is not None and value < 2:
             raise UserError(f"--{name.replace('_', '-')} {value} is out of range; it is at least 2")
@@ -81,7 +82,7 @@ def run(argv: Sequence[str]) -> None:
                 model, options, experts, weights, announce, scores.warnings
             )
         if rank == 0:
-            scores.save(out)
+            scores.save(place)
             _print(scores, out)
 
 

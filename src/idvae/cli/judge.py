@@ -11,7 +11,7 @@ import numpy as np
 from idvae.cli.condition import needs
 from idvae.cli.parser import Parser, add_count, add_run, open_model
 from idvae.errors import UserError
-from idvae.io.files import atomic_file
+from idvae.io.destination import Destination
 from idvae.training.run import Run
 
 
@@ -113,7 +113,8 @@ def run(argv: Sequence[str]) -> None:
     }
     text = conditions.markdown(values, options.expert)
     for name, content in (("json", json.dumps(values, indent=1) + "\n"), ("md", text)):
-        with atomic_file(out / f"conditions.{name}") as temporary:
+        place = Destination(out / f"conditions.{name}", options.overwrite)
+        with place.file() as temporary:
             temporary.write_text(content, encoding="utf-8")
     print(f"{text}\nwrote {out / 'conditions.md'}")
     sys.stdout.flush()

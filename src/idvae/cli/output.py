@@ -6,7 +6,6 @@ import numpy as np
 
 from idvae.errors import UserError
 from idvae.io.destination import Destination
-from idvae.io.files import atomic_file
 from idvae.pictures import grids
 
 
@@ -50,9 +49,9 @@ def write(destination: Destination, arrays: dict[str, np.ndarray], picture: np.n
     """
     path = destination.path
     if path.suffix == ".png":
-        grids.save_png(path, picture)
+        grids.save_png(destination, picture)
     elif path.suffix == ".npz":
-        with atomic_file(path) as temporary, temporary.open("wb") as file:
+        with destination.file() as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **arrays)
     else:
         images = next(iter(arrays.values()))

@@ -47,7 +47,8 @@ def run(options: Namespace, parser: Parser, place: Path, inputs: Sequence[Path])
     from idvae.report.probe import FILE, Probed, ProbedRow, markdown
 
     out = Path(options.out) if options.out else place / FILE
-    Destination(out, options.overwrite, inputs=tuple(inputs), ours=_holds_a_probe).check()
+    destination = Destination(out, options.overwrite, inputs=tuple(inputs), ours=_holds_a_probe)
+    destination.check()
 
     from idvae.evaluate.probe import PENALTIES, TRAIN_N, majority, rows_of, targets_of
     from idvae.model import load
@@ -87,7 +88,7 @@ def run(options: Namespace, parser: Parser, place: Path, inputs: Sequence[Path])
         "seed": options.seed,
     }
     found = Probed(facts, about, values)
-    found.save(out)
+    found.save(destination)
     print(f"{markdown([ProbedRow(model.method.title, (found,))])}\nwrote {out}")
 
 

@@ -35,7 +35,7 @@ def run(argv: Sequence[str]) -> None:
         print(f"squared error {error:.5f} a point, over {len(made)}")
         if options.out.endswith(".png"):
             labels = (f"data ({len(made):,})", f"reconstructions ({len(made):,})")
-            grids.save_density(options.out, originals, made, labels[1], labels)
+            grids.save_density(out, originals, made, labels[1], labels)
             print(f"wrote {options.out}")
             return
         write(out, {"points": made, "originals": originals}, made)
@@ -78,6 +78,8 @@ def real_images(model: Any, options: Namespace) -> tuple[np.ndarray, np.ndarray 
             that are not known.
     """
     condition = model.condition
+    if options.attributes is not None and condition is None:
+        raise UserError(f"{model.run.path} was trained without a condition; leave --attributes out")
     if options.input is None:
         from idvae.training import start
 

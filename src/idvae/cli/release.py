@@ -46,6 +46,8 @@ def run(argv: Sequence[str]) -> None:
     opened = Run.open(options.run)
     destination = Destination(out, options.overwrite, FOLDER, (opened.path,))
     destination.check()
+    if home is not None:
+        pretrained.entries(home)  # what is damaged there is told before anything is written
     call = f"{pretrained.PREFIX}{name}" if home is not None else f"path/to/{name}"
     what = card.what(Model(opened, options.step))
     made = folder.release(opened, name, destination, options.step, call, options.licence)

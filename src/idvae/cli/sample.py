@@ -54,7 +54,7 @@ def run(argv: Sequence[str]) -> None:
 
         real = start.data_of(model.run).split("test")
         data = real.gather(range(len(real)))
-        grids.save_density(options.out, data, made, f"samples ({len(made):,})")
+        grids.save_density(out, data, made, f"samples ({len(made):,})")
         print(f"wrote {options.out}")
     else:
         write(out, {"points": made}, made)

@@ -62,6 +62,8 @@ class Condition:
         names = listed(asked)
         if asked == ATTRIBUTES:
             names = data.meta.get("main_attributes") or list(have)
+        if not names:
+            raise UserError(f"--condition {asked} names no attribute; there are {', '.join(have)}")
         for name in names:
             _known(name, have, f"{data.name} has no attribute")
         if len(set(names)) < len(names):

@@ -13,7 +13,8 @@ from math import isfinite
 from typing import Any
 
 from idvae.errors import MISSHAPEN, UserError
-from idvae.io.files import atomic_file, read_bounded
+from idvae.io.destination import Destination, whole
+from idvae.io.files import read_bounded
 
 FORMAT = 1
 MOST = 1 << 26  # bytes of a scores.json
@@ -85,10 +86,10 @@ class Scores:
     about: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write as JSON, whole or not at all."""
+    def save(self, path: str | os.PathLike[str] | Destination) -> None:
+        """Write as JSON, whole or not at all; a path is replaced."""
         content = {"format": FORMAT, **asdict(self)}
-        with atomic_file(path) as temporary:
+        with whole(path) as temporary:
             text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
 

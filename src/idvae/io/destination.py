@@ -7,15 +7,13 @@ of the command. A file is replaced only if it is no input, nor lies among inputs
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from idvae.errors import UserError, exists_already
-from idvae.io.files import atomic_folder
-
-LEFT_OVER = ".*-????????*"  # names that `atomic_file` and `atomic_folder` leave after a kill
+from idvae.io.files import atomic_file, atomic_folder, is_left_over
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Kind:
         if not folder.is_dir() or (self.mark and not (folder / self.mark).is_file()):
             raise UserError(f"{folder} is not {self.title}, {alone}")
         for entry in sorted(os.listdir(folder)):
-            if not any(fnmatchcase(entry, name) for name in (*self.names, LEFT_OVER)):
+            if not (is_left_over(entry) or any(fnmatchcase(entry, name) for name in self.names)):
                 raise UserError(
                     f"{folder} holds {entry}, which is no part of {self.title}, {alone}; move "
                     f"{entry} away, or choose another place"
@@ -94,6 +92,13 @@ class Destination:
             self.kind.check(self.path)
 
     @contextmanager
+    def file(self) -> Iterator[Path]:
+        """As `atomic_file`, once `check` has passed, and again before the file gets its name."""
+        self.check()
+        with atomic_file(self.path, self.overwrite, self.check) as temporary:
+            yield temporary
+
+    @contextmanager
     def folder(self) -> Iterator[Path]:
         """As `atomic_folder`, once `check` has passed, and again before anything is replaced."""
         self.check()
@@ -114,6 +119,11 @@ class Destination:
                     f"{self.path} {how} {given}, which this command reads, so --overwrite leaves "
                     "it alone; choose another place"
                 )
+
+
+def whole(place: str | os.PathLike[str] | Destination) -> AbstractContextManager[Path]:
+    """`atomic_file` of a path, which replaces what is there, or the `file` of a destination."""
+    return place.file() if isinstance(place, Destination) else atomic_file(place)
 
 
 def _places(given: Path) -> Iterator[Path]:

@@ -18,24 +18,43 @@ from typing import Any
 
 from idvae.errors import UserError, exists_already
 
-_OLD = "-old-"  # between the name of what is replaced and what makes its hidden name unique
+_MARK = ".idvae-"  # between a name and what makes its temporary's unique: no name of a user has it
+_OLD, _REMOVED = f"{_MARK}old-", f"{_MARK}removed-"  # of what is being replaced, or removed
+_UNIQUE = "[a-z0-9_]{8}"  # tempfile's
+_LEFT_OVER = re.compile(rf"\..*{re.escape(_MARK)}(old-|removed-)?{_UNIQUE}(\.[^.]*)?")
 
 
 @contextmanager
-def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_file(
+    path: str | os.PathLike[str],
+    overwrite: bool = True,
+    check: Callable[[], object] = lambda: None,
+) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success flush it to disk and rename it to `path`.
 
     On any exception the temporary file is removed and `path` is left as it was.
+
+    Args:
+        path: the file to make.
+        overwrite: replace a file that is there, or came to be there meanwhile.
+        check: called right before that; what it raises leaves the file alone.
+
+    Raises:
+        UserError: `path` came to exist meanwhile, and `overwrite` is false.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix is kept: image and array writers choose their format by it.
-    temporary, held = _temporary(path.parent, f".{path.stem}-", path.suffix, tempfile.mkstemp)
+    temporary, held = _temporary(path.parent, f".{path.stem}{_MARK}", path.suffix, tempfile.mkstemp)
     try:
         yield temporary
         _flush(temporary)
         temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner can read
-        temporary.replace(path)
+        check()
+        if overwrite:
+            temporary.replace(path)
+        else:
+            _name_anew(temporary, path)
         _flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
@@ -66,7 +85,7 @@ def atomic_folder(
         raise exists_already(path)
     place = Path(os.path.realpath(path))
     place.parent.mkdir(parents=True, exist_ok=True)
-    temporary, held = _temporary(place.parent, f".{place.name}-", "", tempfile.mkdtemp)
+    temporary, held = _temporary(place.parent, f".{place.name}{_MARK}", "", tempfile.mkdtemp)
     try:
         yield temporary
         for inside in temporary.rglob("*"):
@@ -93,6 +112,18 @@ def atomic_folder(
         os.close(held)
 
 
+def _name_anew(temporary: Path, path: Path) -> None:
+    """Give a file a name that nothing has."""
+    try:
+        os.link(temporary, path)  # unlike a rename it fails where the name is taken
+    except FileExistsError as error:
+        raise exists_already(path) from error
+    except OSError as error:  # a file system without a second name for a file
+        if os.path.lexists(path):
+            raise exists_already(path) from error
+        temporary.replace(path)
+
+
 def _temporary(
     parent: Path, prefix: str, suffix: str, make: Callable[..., Any]
 ) -> tuple[Path, int]:
@@ -116,13 +147,18 @@ def clear_rests(folder: Path, names: Iterable[str]) -> None:
     """Remove what killed calls left half-written of these files and folders of a folder."""
     for name in names:
         path = folder / name
-        for prefix, suffix in {(f".{path.stem}-", path.suffix), (f".{name}-", "")}:
+        for prefix, suffix in {(f".{path.stem}{_MARK}", path.suffix), (f".{name}{_MARK}", "")}:
             _clear(folder, prefix, suffix)
+
+
+def is_left_over(name: str) -> bool:
+    """Whether a name is one that only a killed call leaves behind: of a temporary."""
+    return _LEFT_OVER.fullmatch(name) is not None
 
 
 def _clear(parent: Path, prefix: str, suffix: str) -> None:
     """Remove the temporaries of a place that no process holds."""
-    form = re.compile(re.escape(prefix) + "[a-z0-9_]{8}" + re.escape(suffix))  # tempfile's names
+    form = re.compile(re.escape(prefix) + _UNIQUE + re.escape(suffix))
     for rest in [entry for entry in parent.iterdir() if form.fullmatch(entry.name)]:
         with suppress(OSError):  # held, gone meanwhile, or not ours to remove
             handle = os.open(rest, os.O_RDONLY)
@@ -188,7 +224,7 @@ def recover(folder: Path) -> None:
 
 def remove_folder(path: Path) -> None:
     """Remove a folder that disappears at once: a kill on the way leaves a hidden rest of it."""
-    rest = Path(tempfile.mkdtemp(prefix=f".{path.name}-removed-", dir=path.parent))
+    rest = Path(tempfile.mkdtemp(prefix=f".{path.name}{_REMOVED}", dir=path.parent))
     with suppress(OSError):  # another process may have removed it
         path.rename(rest / path.name)
     shutil.rmtree(rest, ignore_errors=True)

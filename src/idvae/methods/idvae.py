@@ -49,7 +49,8 @@ class IDVAEConfig:
         edits: share of x' whose code is that of another image, from q(z|x), instead of p(z)'s:
             an image under the condition of another must look like one that has it.
         turned: share of the wrong conditions of `mismatch` that are the image's own with one
-            attribute turned, which is harder to tell, instead of another image's.
+            attribute turned (or another class), which is harder to tell, instead of another
+            image's.
         auxiliary: weight of the auxiliary classifier (Odena, Olah and Shlens), a second head of
             θ_dis that reads the trunk where that is not told: in L_dis it learns each entry of
             the condition of real images, in L_dec it is to find in x' what was asked.
@@ -216,19 +217,19 @@ class IDVAE(Adversarial):
             self.grain = iter(more["grain"])
         self.turns = more.get("turns")
         if "edits" in self.terms:
-            z = self.with_edits(x, y, eps, z)
+            with no_grad():
+                z = self.with_edits(self.code(*self.posterior(self.shared(x, y), y), eps), z)
         steps = {"dis-first": self._dis_first, "enc-first": self._enc_first, "joint": self._joint}
         steps[self.config.schedule](x, y, eps, z, update)
         if self.dec_steps > 1:
             self._line_11_again(x, y, more["eps_dec"], more["z_dec"], update)
 
-    def with_edits(self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor) -> Tensor:
-        """The codes z', the first of them those of the images one place before."""
-        with no_grad():
-            mu, logvar = self.posterior(self.shared(x, y), y)
-        codes = self.batch.before(self.code(mu, logvar, eps))
+    def with_edits(self, codes: Tensor, z: Tensor) -> Tensor:
+        """The codes z', of which --edits takes the first from the images one place before."""
+        if "edits" not in self.terms:
+            return z
         count = self.batch.first(self.config.edits, len(z))
-        return torch.cat([codes[:count], z[count:]])
+        return torch.cat([self.batch.before(codes)[:count], z[count:]])
 
     def _dis_first(
         self, x: Tensor, y: Tensor | None, eps: Tensor, z: Tensor, update: Update
@@ -276,8 +277,9 @@ class IDVAE(Adversarial):
         with no_grad():
             mu, logvar = self.posterior(self.shared(x, y), y)
         for eps_again, z_again in zip(eps, z, strict=True):
-            x_rec = self.dec(self.code(mu, logvar, eps_again), y)
-            update("dec", self.loss_dec(x, y, x_rec, self.dec(z_again, y)))
+            code = self.code(mu, logvar, eps_again)
+            x_gen = self.dec(self.with_edits(code, z_again), y)
+            update("dec", self.loss_dec(x, y, self.dec(code, y), x_gen))
 
     def loss_dis(
         self, x: Tensor, y: Tensor | None, h: Tensor, x_rec: Tensor | None, x_gen: Tensor
@@ -315,14 +317,20 @@ class IDVAE(Adversarial):
         return self.penalised(loss, logits, [x, *fakes], self.config.rec_fakes)
 
     def wrong_condition(self, y: Tensor) -> Tensor:
-        """Those of the images one place before; of the first ones their own but for one number."""
+        """Those of the images one place before; of the first ones their own, one thing turned.
+
+        That is one attribute of theirs, or their class: another one, each as likely.
+        """
         wrong = self.batch.before(y)
         if self.turns is None:
             return wrong
-        at, count = (self.turns * y.shape[1]).long(), self.batch.first(self.config.turned, len(y))
-        low, high = self.batch.rows(y).aminmax()  # -1 and 1, or 0 and 1
-        turned = y.scatter(1, at, low + high - y.gather(1, at))
-        return torch.cat([turned[:count], wrong[count:]])
+        width, count = y.shape[1], self.batch.first(self.config.turned, len(y))
+        at = (self.turns * width).long()
+        turned = y.scatter(1, at, -y.gather(1, at))
+        on = 1 + (self.turns * (width - 1)).long()  # places from a class to another
+        other = torch.zeros_like(y).scatter(1, (y.argmax(1, keepdim=True) + on) % width, 1.0)
+        is_class = (y == 0).any(1, keepdim=True)  # one-hot; attributes are -1 and 1
+        return torch.cat([torch.where(is_class, other, turned)[:count], wrong[count:]])
 
     def loss_enc(self, x: Tensor, q: tuple[Tensor, Tensor], x_rec: Tensor) -> Tensor:
         """L_enc [8]."""

@@ -8,12 +8,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from idvae.io.destination import Kind
-from idvae.io.files import atomic_file
+from idvae.io.destination import Destination, Kind, whole
 from idvae.pictures import theme
 
 SOFTWARE = "idvae"
-PATH = str | PathLike[str]
+PATH = str | PathLike[str] | Destination  # a path is replaced, a destination where it may be
 
 
 def grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
@@ -92,7 +91,7 @@ def with_column_labels(image: np.ndarray, labels: Sequence[str]) -> np.ndarray:
 
 def save_png(path: PATH, image: np.ndarray) -> None:
     """Write one image, uint8 (H, W, C), whole or not at all."""
-    with atomic_file(path) as temporary:
+    with whole(path) as temporary:
         Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(temporary, "PNG")
 
 

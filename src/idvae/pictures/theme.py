@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from idvae.io.files import atomic_file
+from idvae.io.destination import Destination, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,8 +72,8 @@ def figure(
         yield made, made.subplots(lines, columns, sharey=sharey, squeeze=False)
 
 
-def save(made: Figure, path: str | PathLike[str], dpi: int = 110) -> None:
+def save(made: Figure, path: str | PathLike[str] | Destination, dpi: int = 110) -> None:
     """Write a figure in the format of the path's ending, whole or not at all, without a date."""
-    undated = {"Date": None} if str(path).endswith(".svg") else None
-    with atomic_file(path) as temporary:
+    with whole(path) as temporary:
+        undated = {"Date": None} if temporary.suffix == ".svg" else None
         made.savefig(temporary, dpi=dpi, metadata=undated)

@@ -117,7 +117,7 @@ def text(
         parts += [
             "## Is it as asked?",
             f"Shares of images that a classifier of real ones finds to be as asked: {facts['n']} "
-            f"of each, {facts['repeats']} sample sets; `edited`: {facts['edited']} test images.",
+            f"of each, {facts['repeats']} sample sets; `edited`: of test images.",
             conditions.markdown(found.judged, facts.get("expert_name") or "the expert"),
         ]
     return "\n\n".join(part.strip() for part in parts) + "\n"

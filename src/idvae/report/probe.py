@@ -13,7 +13,8 @@ from typing import Any
 from idvae.data.prepared import SPLITS
 from idvae.errors import MISSHAPEN, UserError
 from idvae.evaluate.scores import Value
-from idvae.io.files import atomic_file, read_bounded
+from idvae.io.destination import Destination, whole
+from idvae.io.files import read_bounded
 from idvae.report.rows import Row
 from idvae.report.table import markdown_line
 
@@ -44,10 +45,10 @@ class Probed:
     about: dict[str, Any]
     values: dict[str, dict[str, Any]]
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write as JSON, whole or not at all."""
+    def save(self, path: str | os.PathLike[str] | Destination) -> None:
+        """Write as JSON, whole or not at all; a path is replaced."""
         text = json.dumps({"format": FORMAT, **asdict(self)}, indent=2, allow_nan=False)
-        with atomic_file(path) as temporary:
+        with whole(path) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
 
     @classmethod

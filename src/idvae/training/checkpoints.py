@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from idvae.errors import UserError
-from idvae.io.files import atomic_folder, read_bounded, recover, remove_folder
+from idvae.io.files import atomic_folder, is_left_over, read_bounded, recover, remove_folder
 from idvae.methods.method import Method
 from idvae.training import optimizers as optimizer_kinds
 from idvae.training.run import checkpoint_steps as steps
@@ -88,7 +88,8 @@ def remove_unfinished(folder: Path) -> None:
     if folder.is_dir():
         recover(folder)
         for path in folder.glob(".*"):
-            shutil.rmtree(path, ignore_errors=True)
+            if is_left_over(path.name):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def load(

@@ -107,6 +107,8 @@ class Run:
             UserError: no such folder, name or address, not a run, or a config.yaml that cannot be
                 read or holds what no run's does.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise UserError(f"a run is opened by its path or its name, not by {path!r}")
         path = pretrained.find(path)
         file = path / "config.yaml"
         if not path.is_dir():

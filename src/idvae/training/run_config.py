@@ -35,6 +35,8 @@ def check(config: Mapping[str, Any], where: Path) -> None:
         raise UserError(f"{where} is damaged: {wrong} is missing, or cannot be what it is there")
     condition = config.get("condition") or {"names": [], "groups": []}
     names = set(condition["names"])
+    if config.get("condition") and not names:
+        raise UserError(f"{where} is damaged: condition.names holds none")
     if any(name not in names for group in condition["groups"] for name in group):
         raise UserError(f"{where} is damaged: condition.groups holds what condition.names does not")
     shape = config["data"].get("shape")

@@ -196,7 +196,7 @@ def counted(self, name, pieces):
     left -= 1
     if left:
         return put(self, name, pieces)
-    with (self.folder / ".half-abcdefgh.npy").open("wb") as file:
+    with (self.folder / ".half.idvae-abcdefgh.npy").open("wb") as file:
         file.write(next(pieces()))
         file.flush()
         os.kill(os.getpid(), signal.SIGKILL)
