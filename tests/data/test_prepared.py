@@ -11,7 +11,7 @@ import pytest
 from idvae import data
 from idvae.data import fashion_mnist
 from idvae.data.prepared import PreparedSet
-from idvae.data.source import Batch
+from idvae.data.source import Batch, Plan
 from idvae.data.writing import write_set
 from idvae.errors import UserError
 
@@ -39,7 +39,7 @@ COUNTS = {"train": 7, "validation": 2, "test": 3}
 
 @pytest.fixture
 def made(tmp_path):
-    write_set(tmp_path / "x-16", META, batches(COUNTS), False, {})
+    write_set(tmp_path / "x-16", META, Plan({}, batches(COUNTS)), False)
     return PreparedSet(tmp_path / "x-16")
 
 
@@ -61,8 +61,8 @@ def test_arrays_are_plain_npy_files(made):
 
 
 def test_the_checksum_is_of_the_content(tmp_path, made):
-    write_set(tmp_path / "same", META, batches(COUNTS), False, {})
-    write_set(tmp_path / "other", META, batches({**COUNTS, "test": 4}), False, {})
+    write_set(tmp_path / "same", META, Plan({}, batches(COUNTS)), False)
+    write_set(tmp_path / "other", META, Plan({}, batches({**COUNTS, "test": 4})), False)
     assert PreparedSet(tmp_path / "same").checksum == made.checksum
     assert PreparedSet(tmp_path / "other").checksum != made.checksum
 
@@ -74,7 +74,7 @@ def test_what_is_gathered_is_a_copy(made):
 
 
 def test_a_split_without_rows_opens(tmp_path):
-    write_set(tmp_path / "x", META, batches({"train": 3}), False, {})
+    write_set(tmp_path / "x", META, Plan({}, batches({"train": 3})), False)
     for name in ("validation", "test"):
         split = PreparedSet(tmp_path / "x").split(name)
         assert len(split) == 0
@@ -103,9 +103,9 @@ def test_nothing_is_left_where_writing_fails(tmp_path):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        write_set(tmp_path / "x", META, fails(), False, {})
+        write_set(tmp_path / "x", META, Plan({}, fails()), False)
     with pytest.raises(UserError, match="no image to train on"):
-        write_set(tmp_path / "x", META, batches({"test": 3}), False, {})
+        write_set(tmp_path / "x", META, Plan({}, batches({"test": 3})), False)
     assert os.listdir(tmp_path) == []
 
 

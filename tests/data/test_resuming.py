@@ -63,7 +63,7 @@ def kill_after(root, batches):
     ran = subprocess.run([sys.executable, "-c", KILLED, str(root), str(batches)])
     assert ran.returncode == -signal.SIGKILL
     assert not (data.root() / "celeba-64").exists()
-    return data.root() / ".celeba-64.part"
+    return data.root() / ".celeba-64.idvae-part"
 
 
 @pytest.mark.parametrize("batches", [1, 2, 3, 4, 5])
@@ -137,7 +137,7 @@ def test_an_image_that_is_mended_lets_it_go_on(root, faces, small_steps, capsys)
 
 
 def test_two_processes_do_not_write_one_set(root, small_steps):
-    folder = data.root() / ".celeba-64.part"
+    folder = data.root() / ".celeba-64.idvae-part"
     folder.mkdir(parents=True)
     with (
         alone(folder / "lock", "never said"),

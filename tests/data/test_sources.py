@@ -1,7 +1,9 @@
 """Each source: what it makes, by which rule it splits, and that it is the same every time."""
 
+import errno
 import gzip
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -245,7 +247,7 @@ def test_who_stops_early_does_not_wait_for_all_faces(monkeypatch):
     pools = []
 
     class Pool(ThreadPoolExecutor):
-        def __init__(self, workers, mp_context):
+        def __init__(self, workers, mp_context, initializer):
             super().__init__(1)
             self.drawn = 0
             pools.append(self)
@@ -262,6 +264,35 @@ def test_who_stops_early_does_not_wait_for_all_faces(monkeypatch):
     next(batches)
     batches.close()
     assert pools[0].drawn < 10  # of 40 parts
+
+
+DRAWS = """
+from contextlib import closing
+from idvae.data import avatars
+from idvae.data.source import Request
+
+if __name__ == "__main__":
+    with closing(avatars.plan(Request(size=16, n=100_000)).batches) as batches:
+        next(batches)
+        print("drawing", flush=True)
+        list(batches)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_who_draws_ends_with_who_asked_and_says_nothing(tmp_path, number):
+    """Ctrl-C reaches the whole group; a kill the one process alone."""
+    (tmp_path / "draws.py").write_text(DRAWS)
+    command = [sys.executable, str(tmp_path / "draws.py")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as asked:
+        assert asked.stdout.readline() == "drawing\n"
+        (os.killpg if number == signal.SIGINT else os.kill)(asked.pid, number)
+        told = asked.communicate(timeout=60)[1]  # the workers hold its pipes as long as they live
+    assert told.count("Traceback") == (number == signal.SIGINT)  # its own
 
 
 def test_a_script_without_a_guard_is_told(tmp_path):
@@ -337,6 +368,52 @@ def test_a_name_that_is_no_utf8_is_a_name(tmp_path):
         with open(place, "wb") as file:
             Image.new("RGB", (9, 9)).save(file, "PNG")
     assert sum(data.prepare("folder", source=folder, size=16).counts.values()) == 2
+
+
+def test_a_class_whose_name_is_no_utf8_is_told_before_any_work(tmp_path):
+    for name in (b"caf\xe9", b"tea"):
+        place = os.path.join(os.fsencode(tmp_path / "drinks"), name)
+        os.makedirs(place)
+        with open(os.path.join(place, b"a.png"), "wb") as file:
+            file.write(b"never decoded")
+    with pytest.raises(UserError, match=r"is not UTF-8 .*caf.*rename it"):
+        data.prepare("folder", source=tmp_path / "drinks", size=16)
+
+
+def test_linked_folders_are_of_the_set_and_each_counts_once(pictures, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "elsewhere" / "new.png")
+    for name, place in [("a", "elsewhere"), ("b", "elsewhere"), ("back", pictures.name)]:
+        (pictures / name).symlink_to(tmp_path / place, target_is_directory=True)
+    assert sum(data.prepare("folder", source=pictures, size=16).counts.values()) == 16
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_cannot_be_read_is_named(pictures):
+    (pictures / "deep").chmod(0)
+    try:
+        with pytest.raises(UserError, match=r"deep cannot be read"):
+            data.prepare("folder", source=pictures, size=16)
+    finally:
+        (pictures / "deep").chmod(0o755)
+
+
+def test_a_folder_that_the_system_refuses_is_named(pictures, monkeypatch):
+    scan = os.scandir
+
+    def refusing(place):
+        if str(place).endswith("deep"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(place))
+        return scan(place)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(UserError, match=r"deep cannot be read \(Permission denied\)"):
+        data.prepare("folder", source=pictures, size=16)
+
+
+def test_a_size_is_plain_digits():
+    with pytest.raises(UserError, match="unknown data set"):
+        data.resolve("digits-²")
 
 
 def test_two_that_first_use_a_set_at_once_share_it():

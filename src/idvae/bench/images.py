@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from idvae.data.prepared import PreparedSet
-from idvae.data.source import Batch
+from idvae.data.source import Batch, Plan
 from idvae.data.writing import write_set
 
 
@@ -23,5 +23,5 @@ def make_set(path: Path, n: int, side: int, channels: int = 3) -> PreparedSet:
     """A prepared set of n such images, all of the training split."""
     meta = {"name": path.name, "source": "bench", "kind": "images", "size": side}
     meta |= {"channels": channels, "asked": None, "classes": None, "attributes": None}
-    write_set(path, meta, [Batch("train", smooth(n, side, 0, channels))], False, {})
+    write_set(path, meta, Plan({}, [Batch("train", smooth(n, side, 0, channels))]), False)
     return PreparedSet(path)

@@ -145,7 +145,7 @@ def prepare(
     plan = chosen.plan(request)
     meta = {"name": full, "source": name, "kind": chosen.kind, "size": size, "asked": asked}
     facts = {**meta, **plan.facts}
-    write_set(path, facts, plan.batches, overwrite, plan.late, plan.resume, inputs)
+    write_set(path, facts, plan, overwrite, inputs)
     return opened(path)
 
 
@@ -229,7 +229,7 @@ def resolve(name: str | os.PathLike[str]) -> PreparedSet:
     source, size = text, None
     if text not in _SOURCES:
         source, _, last = text.rpartition("-")
-        size = int(last) if last.isdigit() else None
+        size = int(last) if last.isascii() and last.isdecimal() else None
     if source not in _SOURCES or (text not in _SOURCES and size is None):
         if Path(text).is_dir():
             raise UserError(

@@ -5,12 +5,14 @@ Image i depends on (seed, i) alone: not on how many are drawn, nor on how many p
 
 import io
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any
 
 import numpy as np
@@ -163,7 +165,9 @@ def _batches(n: int, size: int, seed: int) -> Iterator[Batch]:
             yield from _collect(parts, results, advance)
             return
         # Not forked: a caller may have threads, which a fork would leave half-alive.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=_end_with_the_caller
+        ) as pool:
             try:
                 results = pool.map(draw_part, [part for _, part in parts])
                 yield from _collect(parts, results, advance)
@@ -174,6 +178,19 @@ def _batches(n: int, size: int, seed: int) -> Iterator[Batch]:
                 ) from error
             finally:  # whoever stops early does not wait for the rest
                 pool.shutdown(cancel_futures=True)
+
+
+def _end_with_the_caller() -> None:
+    """A worker leaves Ctrl-C to the process that began it, and does not outlive that one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    caller = parent_process()
+
+    def wait() -> None:
+        if caller is not None:
+            caller.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _collect(parts: Any, results: Any, advance: Any) -> Iterator[Batch]:

@@ -71,7 +71,9 @@ def plan(request: Request) -> Plan:
         "decoded_by": f"Pillow {PIL.__version__}",  # another one may round otherwise
     }
     resume = partial(_batches, faces, rows, crop, request.size)
-    return Plan(facts, resume(0), resume=resume)
+    place = Path(request.source)  # of the lists and the .zip; images of a folder may be mended
+    originals = () if request.source == DOWNLOAD else filter(Path.is_file, sorted(place.iterdir()))
+    return Plan(facts, resume(0), resume=resume, originals=tuple(originals))
 
 
 def _batches(

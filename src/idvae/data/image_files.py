@@ -4,6 +4,7 @@ The size is checked in the header, before anything is decoded: a small file can 
 """
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,10 +28,32 @@ def list_images(root: Path) -> list[Path]:
     """
     if not root.is_dir():
         raise UserError(f"{root}: no such folder")
-    files = sorted(f for f in root.rglob("*") if f.suffix.lower() in ENDINGS and f.is_file())
+    files = sorted(f for f in files_below(root) if f.suffix.lower() in ENDINGS and f.is_file())
     if not files:
         raise UserError(f"{root} holds no image; endings are {', '.join(ENDINGS)}")
     return files
+
+
+def files_below(root: Path) -> Iterator[Path]:
+    """What lies in a folder at any depth, linked folders too, each once.
+
+    Raises:
+        UserError: a folder cannot be read.
+    """
+
+    def unread(error: OSError) -> None:
+        raise UserError(
+            f"{error.filename} cannot be read ({error.strerror}); its images are needed"
+        )
+
+    seen = set()
+    for place, folders, names in os.walk(root, followlinks=True, onerror=unread):
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()  # a link that leads back, or to where another one did
+            continue
+        seen.add(real)
+        folders.sort()
+        yield from (Path(place, name) for name in names)
 
 
 @contextmanager

@@ -191,6 +191,8 @@ def parse_meta(text: str, where: object, format_: int) -> dict[str, Any]:
     wrong = [key for key, fits in _FITS.items() if not fits(meta.get(key))]
     if wrong:
         raise _damaged(where, f"{wrong[0]} cannot be {meta.get(wrong[0])!r}")
+    if not meta["channels"] or (meta["kind"] == "images" and not meta["size"]):
+        raise _damaged(where, "its rows have no numbers")
     return meta
 
 

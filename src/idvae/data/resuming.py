@@ -23,7 +23,9 @@ NOTE_EVERY = 2000  # rows
 
 
 @contextmanager
-def unfinished(path: Path, meta: dict[str, Any], resume: Resume) -> Iterator[Tables]:
+def unfinished(
+    path: Path, meta: dict[str, Any], resume: Resume, originals: tuple[Path, ...] = ()
+) -> Iterator[Tables]:
     """Yield the whole set's tables, written or continued; afterwards their folder is removed.
 
     Whatever ends the writing early leaves what was noted for the next time.
@@ -32,13 +34,15 @@ def unfinished(path: Path, meta: dict[str, Any], resume: Resume) -> Iterator[Tab
         path: the set to be.
         meta: facts of the set; only rows of the same facts are continued.
         resume: makes the batches from a row on.
+        originals: what they are read from; only those of the same sizes and times are continued.
 
     Raises:
         UserError: another process writes the same set.
     """
-    folder = path.with_name(f".{path.name}.part")
+    folder = path.with_name(f".{path.name}.idvae-part")
     folder.mkdir(parents=True, exist_ok=True)
-    key = hashlib.sha256(json.dumps(meta, sort_keys=True).encode()).hexdigest()
+    kept = [(original.name, *_state(original)) for original in originals]
+    key = hashlib.sha256(json.dumps([meta, kept], sort_keys=True).encode()).hexdigest()
     busy = f"{folder} is being written by another process; wait for it, or pass --name"
     with alone(folder / "lock", busy):
         tables, done = _begun(folder, meta["kind"], key), False
@@ -58,6 +62,11 @@ def unfinished(path: Path, meta: dict[str, Any], resume: Resume) -> Iterator[Tab
             tables.close()
             if done or not (folder / "note.json").is_file():
                 shutil.rmtree(folder)
+
+
+def _state(original: Path) -> tuple[int, int]:
+    found = original.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _begun(folder: Path, kind: str, key: str) -> Tables:

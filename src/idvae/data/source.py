@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -60,12 +61,14 @@ class Plan:
         late: facts that are known once all rows are made.
         resume: makes the batches from a row on, where the source can; the rows depend on the
             facts alone, so that a write that was killed can be continued.
+        originals: what the rows are read from; if it was changed since, nothing is continued.
     """
 
     facts: dict[str, Any]
     batches: Iterable[Batch]
     late: dict[str, Any] = field(default_factory=dict)
     resume: Resume | None = None
+    originals: tuple[Path, ...] = ()
 
 
 class Source(Protocol):

@@ -20,7 +20,7 @@ import numpy as np
 import PIL
 
 from idvae.data.folder import SPLIT_FOLDERS, fitted
-from idvae.data.image_files import ENDINGS, opened
+from idvae.data.image_files import ENDINGS, files_below, opened
 from idvae.data.source import Batch, Plan, Request, at_most, in_batches
 from idvae.errors import UserError
 from idvae.io.progress import progress
@@ -45,7 +45,7 @@ class Sample:
 
     tar: Path
     key: str
-    offset: int = 0
+    offset: int | None = None  # of the image; None as long as none is found
     size: int = 0
     label: int | None = None
 
@@ -57,7 +57,7 @@ class Sample:
     def read(self) -> bytes:
         """The file of the image."""
         with self.tar.open("rb") as file:
-            file.seek(self.offset)
+            file.seek(self.offset or 0)
             return file.read(self.size)
 
 
@@ -65,12 +65,13 @@ def plan(request: Request) -> Plan:
     """The images of tars.
 
     Raises:
-        UserError: no tar, one that is damaged or packed, no image in them, or classes of a part
-            of the images alone.
+        UserError: no tar, one that is damaged, cut or packed, an image that cannot be had from it,
+            no image in them, or classes of a part of the images alone.
     """
     if request.source is None:
         raise UserError("webdataset needs --source, a .tar or a folder of them")
-    samples = [one for tar in _tars(Path(request.source)) for one in _samples(tar)]
+    tars = _tars(Path(request.source))
+    samples = [one for tar in tars for one in _samples(tar)]
     if not samples:
         raise UserError(f"{request.source} holds no image; endings are {', '.join(ENDINGS)}")
     splits, rule = _splits(samples)
@@ -83,18 +84,18 @@ def plan(request: Request) -> Plan:
         "crop": f"centred square, antialiased to {request.size}",
         "split_rule": rule,
         "classes": None if labels is None else [str(k) for k in range(int(labels.max()) + 1)],
-        "listed": hashlib.sha256(lines.encode()).hexdigest(),
+        "listed": hashlib.sha256(os.fsencode(lines)).hexdigest(),
         "decoded_by": f"Pillow {PIL.__version__}",  # another one may round otherwise
     }
     parts = [(split, part) for split, rows in splits.items() for part in in_batches(rows, CHUNK)]
     resume = partial(_batches, samples, labels, parts, request.size, channels)
-    return Plan(facts, resume(0), resume=resume)
+    return Plan(facts, resume(0), resume=resume, originals=tuple(tars))
 
 
 def _tars(place: Path) -> list[Path]:
     if place.is_file():
         return [place]
-    found = sorted(place.rglob("*.tar"))
+    found = sorted(file for file in files_below(place) if file.suffix == ".tar")
     if not found:
         raise UserError(f"{place} holds no .tar; --source is one, or a folder of them")
     return found
@@ -103,17 +104,24 @@ def _tars(place: Path) -> list[Path]:
 def _samples(tar: Path) -> Iterator[Sample]:
     """The samples of a tar with an image, in its order."""
     found: dict[str, Sample] = {}
+    others: dict[str, str] = {}  # key → an image whose ending begins before its last dot
     try:
         with tarfile.open(tar, "r:") as archive:
             for member in archive:
-                if not member.isfile():
-                    continue
                 folder, _, file = member.name.rpartition("/")
                 stem, _, ending = file.partition(".")
                 key = f"{folder}/{stem}" if folder else stem
+                is_image = f".{ending.lower()}" in ENDINGS
+                if is_image and (member.islnk() or member.issym()):
+                    raise UserError(
+                        f"{tar}, {member.name} is a link; write the tar with the files themselves, "
+                        "as tar --dereference --hard-dereference does"
+                    )
+                if not member.isfile():
+                    continue
                 sample = found.setdefault(key, Sample(tar, key))
-                if f".{ending.lower()}" in ENDINGS:
-                    if sample.size:
+                if is_image:
+                    if sample.offset is not None:
                         raise UserError(f"{sample.where}: there are two images of that name")
                     if member.size > MOST:
                         raise UserError(f"{sample.where} has more than {MOST:,} bytes")
@@ -123,11 +131,34 @@ def _samples(tar: Path) -> Iterator[Sample]:
                     assert opened_ is not None
                     label = _label(ending, opened_.read(), sample.where)
                     sample.label = sample.label if label is None else label
+                elif Path(file).suffix.lower() in ENDINGS:
+                    others[key] = member.name
+            _check_end(tar, archive.offset, len(found))
     except (tarfile.TarError, EOFError, OSError) as error:
         raise UserError(
             f"{tar} cannot be read as a tar ({error}); fetch it again, or unpack what is gzipped"
         ) from error
-    return iter([one for one in found.values() if one.size])
+    for key, file in others.items():
+        if found[key].offset is None:
+            raise UserError(
+                f"{tar}, {file}: a sample's name ends at its first dot, and what is behind that is "
+                "no ending of an image; name it without other dots"
+            )
+    return iter([one for one in found.values() if one.offset is not None])
+
+
+def _check_end(tar: Path, end: int, count: int) -> None:
+    """Refuse a tar that does not end where its reader, which tells nobody, took it to end."""
+    with tar.open("rb") as file:
+        file.seek(end)
+        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise UserError(f"{tar} is cut or damaged after {count:,} samples; fetch it again")
+        while block := file.read(MOST_FACTS):
+            if block.strip(b"\0"):
+                raise UserError(
+                    f"{tar} goes on after its end, as tars do that were joined; unpack it, or put "
+                    "them side by side"
+                )
 
 
 def _label(ending: str, text: bytes, where: str) -> int | None:

@@ -1,14 +1,13 @@
 """Writes a prepared set row after row, never holding more than a batch of it."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from idvae.data.prepared import FOLDER, FORMAT
+from idvae.data.prepared import FOLDER, FORMAT, META
 from idvae.data.resuming import unfinished
 from idvae.data.rows import Tables
-from idvae.data.source import Batch, Resume
+from idvae.data.source import Plan
 from idvae.errors import UserError
 from idvae.io.destination import Destination
 
@@ -16,10 +15,8 @@ from idvae.io.destination import Destination
 def write_set(
     path: Path,
     meta: dict[str, Any],
-    batches: Iterable[Batch],
+    plan: Plan,
     overwrite: bool,
-    late: dict[str, Any],
-    resume: Resume | None = None,
     inputs: tuple[Path, ...] = (),
 ) -> None:
     """Write `path` whole or not at all.
@@ -27,37 +24,43 @@ def write_set(
     Args:
         path: the folder to make.
         meta: facts for meta.json; counts, checksum and format are added.
-        batches: rows, split after split in the order train, validation, test.
+        plan: its batches are rows, split after split in the order train, validation, test. Where
+            it can resume, a write that was killed is continued by the next one of the same facts.
         overwrite: replace a set that is there.
-        late: facts for meta.json that `batches` fills in while it is read.
-        resume: makes the batches from a row on; with it, a write that was killed is continued
-            by the next one of the same facts.
-        inputs: what `batches` reads from.
+        inputs: what the plan reads from.
 
     Raises:
-        UserError: no image at all, none to train on, another process writes the same set, or
-            what is there is not to be replaced.
+        UserError: no image at all, none to train on, a name that cannot be written, another
+            process writes the same set, or what is there is not to be replaced.
     """
+    try:
+        _json(meta).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{meta['name']}: a name among its classes or places is not UTF-8 "
+            f"({error.object[error.start - 20 : error.end + 20]!a}); rename it"
+        ) from error
     destination = Destination(path, overwrite, FOLDER, inputs)
     destination.check()
-    if resume is not None:
-        with unfinished(path, meta, resume) as tables:
+    if plan.resume is not None:
+        with unfinished(path, meta, plan.resume, plan.originals) as tables:
             checksum = tables.finish()
             tables.close()
+            # All is written before anything leaves: after a full disk it can be gone on with.
+            _describe(tables.folder, {**meta, **plan.late}, tables, checksum)
             with destination.folder() as folder:
-                for name in tables.files:
-                    (tables.folder / f"{name}.npy").rename(folder / f"{name}.npy")
-                _describe(folder, {**meta, **late}, tables, checksum)
+                for name in (*(f"{name}.npy" for name in tables.files), META):
+                    (tables.folder / name).rename(folder / name)
         return
     with destination.folder() as folder:
         tables = Tables(folder, meta["kind"])
         try:
-            for batch in batches:
+            for batch in plan.batches:
                 tables.append(batch)
             checksum = tables.finish()
         finally:
             tables.close()
-        _describe(folder, {**meta, **late}, tables, checksum)
+        _describe(folder, {**meta, **plan.late}, tables, checksum)
 
 
 def _describe(folder: Path, facts: dict[str, Any], tables: Tables, checksum: str) -> None:
@@ -67,5 +70,8 @@ def _describe(folder: Path, facts: dict[str, Any], tables: Tables, checksum: str
             "in all; take more images"
         )
     whole = {"format": FORMAT, **facts, "counts": tables.counts, "checksum": checksum}
-    text = json.dumps(whole, indent=1, ensure_ascii=False)
-    (folder / "meta.json").write_text(text + "\n", encoding="utf-8")
+    (folder / META).write_text(_json(whole) + "\n", encoding="utf-8")
+
+
+def _json(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, indent=1, ensure_ascii=False)

@@ -132,8 +132,7 @@ def _places(given: Path) -> Iterator[Path]:
         return
     yield _real(given)
     if given.is_dir():
-        links = (file for file in given.rglob("*") if file.is_symlink() and file.is_file())
-        yield from map(_real, links)
+        yield from (_real(place) for place in given.rglob("*") if place.is_symlink())
 
 
 def _real(path: Path) -> Path:

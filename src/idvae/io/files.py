@@ -137,7 +137,8 @@ def _temporary(
             made = made[1]
         with suppress(FileNotFoundError):  # another call cleared it before it was locked
             held = os.open(made, os.O_RDONLY)
-            fcntl.flock(held, fcntl.LOCK_EX)
+            with suppress(OSError):  # a file system without locks, as some behind a network
+                fcntl.flock(held, fcntl.LOCK_EX)
             if os.path.lexists(made):
                 return Path(made), held
             os.close(held)

@@ -39,6 +39,8 @@ def alone(path: Path, otherwise: str, patience: float = 0.0) -> Iterator[IO[byte
             except BlockingIOError as error:
                 if time.monotonic() >= until:
                     raise UserError(otherwise) from error
+            except OSError:  # as `alone_in`
+                break
             time.sleep(PAUSE)
         yield lock
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from idvae.data.prepared import PreparedSet
 from idvae.data.shards import writing
-from idvae.data.source import Batch
+from idvae.data.source import Batch, Plan
 from idvae.data.writing import write_set
 
 COUNTS = {"train": 50, "validation": 7, "test": 13}
@@ -30,7 +30,7 @@ def one_file(path, counts=COUNTS, seed=0):
             labels, attributes = rng.integers(3, size=n), rng.integers(2, size=(n, 2))
             yield Batch(split, rows, labels.astype(np.int64), attributes.astype(np.int8))
 
-    write_set(path, {**META, "name": path.name}, batches(), False, {})
+    write_set(path, {**META, "name": path.name}, Plan({}, batches()), False)
     return PreparedSet(path)
 
 

@@ -1,10 +1,12 @@
 """Sets in shards hold what those in single files hold; they appear whole, and outlive kills."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -272,7 +274,7 @@ def spoil(part):
 def test_what_is_not_as_it_was_noted_is_written_again(tmp_path, single, change):
     once = sets.sharded(single, tmp_path / "once" / "x")
     kill_at(single, tmp_path / "x", 6)
-    change(tmp_path / ".x.part")
+    change(tmp_path / ".x.idvae-shards")
     assert everything(sets.sharded(single, tmp_path / "x").path) == everything(once.path)
 
 
@@ -284,7 +286,7 @@ def test_shards_of_another_set_are_not_gone_on_with(tmp_path, single):
 
 
 def test_two_processes_do_not_write_one_set(tmp_path, single):
-    part = tmp_path / ".x.part"
+    part = tmp_path / ".x.idvae-shards"
     part.mkdir()
     with (
         alone(part / "lock", "never said"),
@@ -306,6 +308,22 @@ def test_what_fails_leaves_no_set(tmp_path, single, monkeypatch):
         sets.sharded(single, tmp_path / "x")
     assert not (tmp_path / "x").exists()
     monkeypatch.undo()
+    assert sets.same(single, sets.sharded(single, tmp_path / "x"))
+
+
+def test_a_disk_that_is_full_at_the_last_is_gone_on_from(tmp_path, single, monkeypatch):
+    write_text = Path.write_text
+
+    def full(self, *given, **named):
+        if self.name == "meta.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_text(self, *given, **named)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        sets.sharded(single, tmp_path / "x")
+    monkeypatch.undo()
+    monkeypatch.setattr(writing.InFolder, "put", None)  # nothing is written again
     assert sets.same(single, sets.sharded(single, tmp_path / "x"))
 
 

@@ -75,16 +75,16 @@ def write_folder(prepared: PreparedSet, path: Path, shard_bytes: int, overwrite:
     """
     destination = Destination(path, overwrite, FOLDER, (prepared.path,))
     destination.check()
-    part = path.absolute().with_name(f".{path.absolute().name}.part")
+    part = path.absolute().with_name(f".{path.absolute().name}.idvae-shards")
     part.mkdir(parents=True, exist_ok=True)
     with alone(part / LOCK, f"{part} is being written by another process; wait for it"):
         for rest in part.glob(".*"):  # of a killed call
             rest.unlink()
         meta, written = write_shards(prepared, path.name, InFolder(part), part, shard_bytes)
+        (part / META).write_text(meta, encoding="utf-8")  # while a full disk can be gone on from
         with destination.folder() as folder:
-            for name in written:  # a call with other sizes may have left more
+            for name in (*written, META):  # a call with other sizes may have left more
                 (part / name).rename(folder / name)
-            (folder / META).write_text(meta, encoding="utf-8")
         shutil.rmtree(part)
 
 
