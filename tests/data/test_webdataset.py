@@ -98,7 +98,7 @@ def test_odd_tars_are_told(tmp_path, members, words):
 
 
 def test_images_beside_the_one_of_a_sample_are_left_out(tmp_path):
-    write(tmp_path / "x.tar", [*samples(0, 30), ("part/0000.mask.png", png(200))])
+    write(tmp_path / "x.tar", [*samples(0, 30), ("part/0000.mask.png", b""), ("._a.png", b"")])
     assert sum(data.prepare("webdataset", source=tmp_path / "x.tar", size=16).counts.values()) == 30
 
 

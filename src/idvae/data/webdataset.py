@@ -131,7 +131,7 @@ def _samples(tar: Path) -> Iterator[Sample]:
                     assert opened_ is not None
                     label = _label(ending, opened_.read(), sample.where)
                     sample.label = sample.label if label is None else label
-                elif Path(file).suffix.lower() in ENDINGS:
+                elif Path(file).suffix.lower() in ENDINGS and stem:  # no hidden file, as macOS adds
                     others[key] = member.name
             _check_end(tar, archive.offset, len(found))
     except (tarfile.TarError, EOFError, OSError) as error:

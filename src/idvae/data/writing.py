@@ -38,7 +38,7 @@ def write_set(
     except UnicodeEncodeError as error:
         raise UserError(
             f"{meta['name']}: a name among its classes or places is not UTF-8 "
-            f"({error.object[error.start - 20 : error.end + 20]!a}); rename it"
+            f"({error.object[max(error.start - 20, 0) : error.end + 20]!a}); rename it"
         ) from error
     destination = Destination(path, overwrite, FOLDER, inputs)
     destination.check()
