@@ -22,6 +22,7 @@ def run(capsys, *arguments):
     return status, *capsys.readouterr()
 
 
+@pytest.mark.slow
 def test_train_against_plain_code_and_the_ceiling(capsys, tmp_path):
     out = tmp_path / "figures.json"
     flags = [*TINY, "--steps", "2", "--rivals", "plain", "--out", str(out)]

@@ -117,11 +117,12 @@ def test_other_mistakes_are_told(tmp_path):
 
 def test_what_a_kill_left_half_written_is_no_checkpoint(tmp_path):
     checkpoints.save(tmp_path, make(5)[2], keep=2)
-    (tmp_path / ".00000010-abc").mkdir()
-    (tmp_path / ".00000010-abc" / "model.safetensors").write_bytes(b"half")
+    for name in (".00000010.idvae-abcd_012", ".00000010.idvae-removed-abcd_012", ".of-a-user"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(b"half")
     assert checkpoints.steps(tmp_path) == [5]
     checkpoints.remove_unfinished(tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == ["00000005"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".of-a-user", "00000005"]
 
 
 @pytest.fixture(scope="module")
