@@ -66,6 +66,9 @@ def test_a_run_goes_from_waiting_to_scored(asked, capsys):
 def test_a_command_that_a_signal_ended_is_told_so(asked):
     log = asked[0][0].goal.log
     assert (log.failure, log.last_words) == (None, "")
+    with log.opened(["python", "-m", "idvae", "train"]) as file:
+        file.write(b"idvae: error: interrupted\n")
+    assert log.failure is None  # it was stopped before its training, and waits
     with log.opened(["python", "-m", "idvae", "train"]):
         pass
     log.failed(-9)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 ERROR = "idvae: error: "  # begins the last line of a command that says why it failed
+STOPPED = f"{ERROR}interrupted"  # the whole of it, after Ctrl-C or SIGTERM
 MOST = 1 << 16  # bytes of its end that are looked at
 
 
@@ -58,8 +59,10 @@ class Log:
 
     @property
     def failure(self) -> str | None:
-        """How the last command failed; None where it did not, or nothing tells."""
+        """How the last command failed; None where it did not, was stopped, or nothing tells."""
         line = next((line for line in reversed(self._lines()) if line.strip()), "")
+        if line == STOPPED:
+            return None
         return line.removeprefix("! ") if line.startswith((ERROR, "! ")) else None
 
     def _lines(self) -> list[str]:
