@@ -7,6 +7,8 @@ LONGEST = 900  # characters of a message
 # What looking into JSON that is of another shape than was thought raises.
 MISSHAPEN = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 INTERRUPTED = 130  # the exit status, as shells have it
+ERROR = "idvae: error: "  # begins the line on standard error that says why a command failed
+STOPPED = f"{ERROR}interrupted"  # that line after Ctrl-C or SIGTERM
 
 
 class UserError(Exception):

@@ -55,6 +55,9 @@ def test_a_run_that_was_killed_before_its_modes_were_counted_is_resumed_for_that
     assert main(["train", "--resume", str(run)]) == 0
     assert (run / "modes.json").read_bytes() == counted
     assert main(["train", "--resume", str(run)]) == 2  # it has reached its steps
+    (run / "modes.json").write_bytes(counted.replace(b'"step": 2', b'"step": 1'))  # of one before
+    assert main(["train", "--resume", str(run)]) == 0
+    assert (run / "modes.json").read_bytes() == counted
 
 
 def test_without_a_checkpoint_there_is_nothing_to_count(tmp_path):

@@ -35,6 +35,8 @@ def test_a_run_goes_from_waiting_to_scored(asked, capsys):
     assert states(out) == [["waiting", "0/3"]] * 4
     first, second, third, _ = made
     idvae.train("vae", "gaussians-ring", first.path, **first.settings.options())
+    assert states(out)[0] == ["waiting", "3/3"]  # killed before its modes were counted
+    assert main(first.command("cpu", 1)[3:]) == 0
     assert states(out)[0] == ["finished", "3/3"]
     with alone(first.goal.lock, "busy"), (first.path / "metrics.jsonl").open("a") as rows:
         rows.write('{"step": 7}\n{"st')
@@ -88,6 +90,7 @@ def test_a_command_that_a_signal_ended_is_told_so(asked):
         "runs: [{path: /a, steps: 3}]",
         "runs: [{path: a, steps: 3, scores: b/c}]",
         "runs: [{path: a, steps: many}]",
+        "runs: [{path: a, steps: 3, counted: 2}]",
         "runs: [3]",
     ],
 )

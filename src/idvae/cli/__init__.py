@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from idvae import __version__
-from idvae.errors import INTERRUPTED, DivergedError, UserError, did_you_mean
+from idvae.errors import ERROR, INTERRUPTED, STOPPED, DivergedError, UserError, did_you_mean
 
 # command → (module, one line); modules are imported only when their command is called.
 COMMANDS = {
@@ -84,7 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _fail(OUT_OF_MEMORY, 2)
     except KeyboardInterrupt:
-        return _fail("interrupted", INTERRUPTED)
+        print(STOPPED, file=sys.stderr)
+        return INTERRUPTED
 
 
 @contextmanager
@@ -119,5 +120,5 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _fail(message: str, status: int) -> int:
     line = " ".join(message.split())
-    print(f"idvae: error: {line}", file=sys.stderr)
+    print(f"{ERROR}{line}", file=sys.stderr)
     return status

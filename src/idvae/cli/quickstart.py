@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from idvae.cli import main as idvae
+from idvae.errors import ERROR
 
 DATA = "quickstart-faces"  # a name of its own: it meets no set of the user's
 
@@ -31,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     """Run everything into the folder argv[0]; stop at the first command that fails."""
     out = Path(argv[0] if argv else "quickstart")
     if out.exists():
-        print(f"idvae: error: {out} exists already; remove it, or make quickstart OUT=elsewhere",
+        print(f"{ERROR}{out} exists already; remove it, or make quickstart OUT=elsewhere",
               file=sys.stderr)  # fmt: skip
         return 2
     began = time.monotonic()

@@ -7,7 +7,7 @@ from pathlib import Path
 from idvae.cli.launching import add_launcher, launcher_of
 from idvae.cli.parser import Parser
 from idvae.cli.sweep import check_scoring, plan_file, tell
-from idvae.errors import INTERRUPTED
+from idvae.errors import ERROR, INTERRUPTED
 
 
 def run(argv: Sequence[str]) -> int:
@@ -54,5 +54,5 @@ def run(argv: Sequence[str]) -> int:
     if failed:
         print(f"{len(failed)} runs failed and count as the worst; see the .log beside each")
     if lost := [method for method, winner in winners.items() if winner is None]:
-        print(f"idvae: error: no trial of {', '.join(lost)} was finished", file=sys.stderr)
+        print(f"{ERROR}no trial of {', '.join(lost)} was finished", file=sys.stderr)
     return 1 if lost else 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from idvae.cli import evaluate, judge
 from idvae.cli.launching import add_launcher, launcher_of
 from idvae.cli.parser import Parser
-from idvae.errors import INTERRUPTED, UserError
+from idvae.errors import ERROR, INTERRUPTED, UserError
 from idvae.options import listed
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def run(argv: Sequence[str]) -> int:
         print(f"stopped, {len(undone)} runs are not finished; the same command goes on")
         return INTERRUPTED
     if failed:
-        print(f"idvae: error: {len(failed)} runs failed; see the .log beside each", file=sys.stderr)
+        print(f"{ERROR}{len(failed)} runs failed; see the .log beside each", file=sys.stderr)
     return 1 if failed else 0
 
 

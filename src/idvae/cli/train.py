@@ -71,14 +71,14 @@ def _resume(argv: Sequence[str]) -> int:
 
 def _is_uncounted(path: Path) -> bool:
     """Whether a run on points, killed after its last checkpoint, still lacks its modes."""
-    from idvae.report.modes import FILE
+    from idvae.sweep.goal import Goal
     from idvae.training import start
     from idvae.training.run import Run
 
     run = Run.open(path)
     if run.is_released or run.config["data"].get("kind") != "points":
         return False
-    return "modes" in start.data_of(run).meta and not (run.path / FILE).is_file()
+    return "modes" in start.data_of(run).meta and not Goal(run.path, 0).is_counted
 
 
 def _start(method: str, flags: list[str]) -> int:

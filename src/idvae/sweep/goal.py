@@ -19,6 +19,7 @@ from idvae.training.run import Run, checkpoint_steps
 State = Literal["waiting", "running", "failed", "finished", "scored"]
 Left = Literal["train", "evaluate", "judge"]
 JUDGEMENT = "conditions.json"  # of `idvae judge`, in the run
+MODES = "modes.json"  # of `idvae train` on points, in the run
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Goal:
         scores: the file of its scores within it; None where it is not to be scored.
         step: of the checkpoint that is scored; None for the newest.
         judged: whether it is also to be judged by its condition.
+        counted: whether its training also counts modes, as on points.
     """
 
     path: Path
@@ -38,6 +40,7 @@ class Goal:
     scores: str | None = None
     step: int | None = None
     judged: bool = False
+    counted: bool = False
 
     @property
     def reached(self) -> int | None:
@@ -49,7 +52,7 @@ class Goal:
     @property
     def left(self) -> Left | None:
         """The command of idvae that brings it further; None where it is finished."""
-        if (self.reached or 0) < self.steps:
+        if (self.reached or 0) < self.steps or (self.counted and not self.is_counted):
             return "train"
         if self.scores is not None and not self.is_scored:
             return "evaluate"
@@ -69,14 +72,25 @@ class Goal:
     @property
     def is_judged(self) -> bool:
         """Whether the judgement is of its newest checkpoint."""
-        file = self.path / JUDGEMENT
+        return self._is_of_newest(JUDGEMENT, "facts", "step")
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the modes are those of its newest checkpoint."""
+        return self._is_of_newest(MODES, "step")
+
+    def _is_of_newest(self, name: str, *keys: str) -> bool:
+        """Whether a file of the run is there, and of the newest checkpoint as far as it tells."""
+        file = self.path / name
         if not file.is_file():
             return False
         try:
             found = json.loads(file.read_text(encoding="utf-8"))
-            return bool(found["facts"]["step"] == self.reached)
+            for key in keys:
+                found = found[key]
         except (ValueError, KeyError, TypeError):  # not for us to replace
             return True
+        return bool(found == self.reached)
 
     @property
     def log(self) -> Log:

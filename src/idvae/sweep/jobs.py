@@ -41,6 +41,7 @@ class Job:
         settings: all its options.
         evaluate: flags of `idvae evaluate` by name; None where it is not to be scored.
         judge: the same of `idvae judge`.
+        counted: whether its training counts modes, as on points.
     """
 
     method: str
@@ -50,6 +51,7 @@ class Job:
     settings: Settings
     evaluate: dict[str, Any] | None = None
     judge: dict[str, Any] | None = None
+    counted: bool = False
 
     @property
     def steps(self) -> int:
@@ -60,7 +62,8 @@ class Job:
         """What it is to reach, and how far it is."""
         asked = self.evaluate or {}
         scores = None if self.evaluate is None else file_name(asked.get("split"))
-        return Goal(self.path, self.steps, scores, asked.get("step"), self.judge is not None)
+        judged = self.judge is not None
+        return Goal(self.path, self.steps, scores, asked.get("step"), judged, self.counted)
 
     @property
     def reached(self) -> int | None:
@@ -209,7 +212,8 @@ def job(
         train=replace(chosen.train, seed=seed),
     )
     path = place.with_name(f"{place.name}-seed{seed}")
-    made = Job(chosen.method, data, seed, path, chosen, plan.evaluate, plan.judge)
+    counted = "modes" in prepared.meta
+    made = Job(chosen.method, data, seed, path, chosen, plan.evaluate, plan.judge, counted)
     _check_same(made, prepared.checksum)
     return made
 

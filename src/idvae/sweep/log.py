@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-ERROR = "idvae: error: "  # begins the last line of a command that says why it failed
-STOPPED = f"{ERROR}interrupted"  # the whole of it, after Ctrl-C or SIGTERM
+from idvae.errors import ERROR, STOPPED
+
 MOST = 1 << 16  # bytes of its end that are looked at
 
 
@@ -54,23 +54,23 @@ class Log:
     @property
     def last_words(self) -> str:
         """The last line that is not blank; nothing where there is none."""
-        line = next((line for line in reversed(self._lines()) if line.strip()), "")
-        return line.removeprefix("! ")
+        return self._last_line.removeprefix("! ")
 
     @property
     def failure(self) -> str | None:
         """How the last command failed; None where it did not, was stopped, or nothing tells."""
-        line = next((line for line in reversed(self._lines()) if line.strip()), "")
+        line = self._last_line
         if line == STOPPED:
             return None
-        return line.removeprefix("! ") if line.startswith((ERROR, "! ")) else None
+        return self.last_words if line.startswith((ERROR, "! ")) else None
 
-    def _lines(self) -> list[str]:
+    @property
+    def _last_line(self) -> str:
         try:
             with self.path.open("rb") as file:
                 file.seek(max(0, file.seek(0, 2) - MOST))
                 text = file.read().decode("utf-8", errors="replace")
         except FileNotFoundError:
-            return []
+            return ""
         shown = "".join(c if c == "\n" or c.isprintable() else " " for c in text)
-        return shown.split("\n")
+        return next((line for line in reversed(shown.split("\n")) if line.strip()), "")

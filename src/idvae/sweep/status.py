@@ -27,6 +27,7 @@ def write(goals: Iterable[Goal], out: Path) -> None:
         | ({"scores": goal.scores} if goal.scores else {})
         | ({"step": goal.step} if goal.step is not None else {})
         | ({"judged": True} if goal.judged else {})
+        | ({"counted": True} if goal.counted else {})
         for goal in goals
     ]
     with atomic_file(out / FILE) as temporary:
@@ -54,6 +55,7 @@ def read(out: Path) -> list[Goal]:
             run.get("scores"),
             run.get("step"),
             run.get("judged", False),
+            run.get("counted", False),
         )
         for run in runs
     ]
@@ -73,6 +75,7 @@ def _is_run(run: Any) -> bool:
         and type(run.get("steps")) is int
         and type(run.get("step", 0)) is int
         and type(run.get("judged", False)) is bool
+        and type(run.get("counted", False)) is bool
     )
 
 

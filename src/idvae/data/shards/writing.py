@@ -23,7 +23,7 @@ from idvae.data.prepared import FOLDER, META, PreparedSet, Split
 from idvae.data.shards.index import FORMAT, MIB, Column, columns_of
 from idvae.errors import UserError
 from idvae.io.destination import Destination
-from idvae.io.files import atomic_file, is_plain_name
+from idvae.io.files import atomic_file, is_left_over, is_plain_name
 from idvae.io.locks import alone
 from idvae.io.places import cache_folder
 from idvae.io.progress import progress
@@ -78,8 +78,9 @@ def write_folder(prepared: PreparedSet, path: Path, shard_bytes: int, overwrite:
     part = path.absolute().with_name(f".{path.absolute().name}.idvae-shards")
     part.mkdir(parents=True, exist_ok=True)
     with alone(part / LOCK, f"{part} is being written by another process; wait for it"):
-        for rest in part.glob(".*"):  # of a killed call
-            rest.unlink()
+        for rest in part.glob(".*"):
+            if is_left_over(rest.name):  # of a killed call
+                rest.unlink()
         meta, written = write_shards(prepared, path.name, InFolder(part), part, shard_bytes)
         (part / META).write_text(meta, encoding="utf-8")  # while a full disk can be gone on from
         with destination.folder() as folder:
