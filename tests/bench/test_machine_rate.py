@@ -86,7 +86,7 @@ def test_convolutions_of_every_layout_do_the_work_they_name():
         assert layer.weight.grad is None
 
 
-@pytest.mark.parametrize("precision", ["32", "bf16"])
+@pytest.mark.parametrize("precision", ["32", "64", "bf16"])
 def test_layers_alone_are_timed_in_the_precision_of_the_training(precision, monkeypatch):
     layers = Convolutions(DataShape(16, 3), NetworkConfig("small", width=4), 2, CPU, precision)
     seen = []
@@ -99,6 +99,9 @@ def test_layers_alone_are_timed_in_the_precision_of_the_training(precision, monk
     monkeypatch.setattr("idvae.bench.ceiling.seconds", clock)
     assert layers.step_seconds() == pytest.approx(17 + 8)
     assert seen == [precision == "bf16"] * 2
+    expected = torch.float64 if precision == "64" else torch.float32
+    for layer, x, gradient in (*layers.trunk, *layers.decoder):
+        assert {layer.weight.dtype, x.dtype, gradient.dtype} == {expected}
 
 
 def test_several_sizes_are_tried_and_both_types_for_bf16():

@@ -95,10 +95,11 @@ class Convolutions:
     ) -> None:
         nets = Networks(shape, networks)
         self.device, self.precision = device, precision
-        x = torch.zeros(shape.batch(batch), device=device)
-        z = torch.zeros(batch, nets.z_dim, device=device)
+        dtype = torch.float64 if precision == "64" else torch.float32
+        x = torch.zeros(shape.batch(batch), device=device, dtype=dtype)
+        z = torch.zeros(batch, nets.z_dim, device=device, dtype=dtype)
         self.trunk, self.decoder = (
-            _layers(net.to(device, memory_format=torch.channels_last), data)
+            _layers(net.to(device, dtype, memory_format=torch.channels_last), data)
             for net, data in ((nets.trunk(), x), (nets.decoder(), z))
         )
 

@@ -448,7 +448,8 @@ class IDVAEPlus(IDVAE):
         "Huang, Gokaslan, Kuleshov and Tompkin, The GAN is dead; long live the GAN! A Modern GAN "
         "Baseline; Karras, Aila, Laine and Lehtinen, Progressive Growing of GANs for Improved "
         "Quality, Stability, and Variation; Zhao, Liu, Lin, Zhu and Han, Differentiable "
-        "Augmentation for Data-Efficient GAN Training"
+        "Augmentation for Data-Efficient GAN Training; Odena, Olah and Shlens, Conditional Image "
+        "Synthesis With Auxiliary Classifier GANs"
     )
     Config = IDVAEPlusConfig
     equations = IDVAE.equations | {
