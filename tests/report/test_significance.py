@@ -192,8 +192,22 @@ def test_without_seeds_no_test_is_made():
     assert few.row is None
     assert "No test is made: no two rows to compare have 3 seeds" in in_words({"lite0": few})
     asked = compare({"a": [1, 2], "b": [7, 8, 9], "c": [1, 2, 3]}, against="a")
-    assert "No test is made" in in_words({"lite0": asked})
+    words = in_words({"lite0": asked})
+    assert "## Is a better than the rest?" in words
+    assert "No test is made: a has 2 of the 3 seeds that it takes." in words
     assert "no two rows" in in_words({"lite0": compare({"a": [1, 2, 3]})})
+
+
+def test_of_rows_with_more_seeds_as_many_count_as_of_the_one_with_fewest():
+    values = {"a": [1, 2, 3, 4], "b": [7, 8, 9]}
+    words = in_words({"lite0": compare(values)})
+    assert "with 3 to 4 seeds a row p cannot fall below 0.1, and it takes at least 4" in words
+    values["b"] += [10, 1, 1]
+    (pair,) = compare(values).pairs
+    assert (pair.better, pair.p) == (True, 2 / 70)
+    assert "and as many of the others, the first ones" in in_words({"lite0": compare(values)})
+    values["b"] += [0, 0, -30]  # all runs point to the other side
+    assert [(pair.other, pair.p) for pair in compare(values).pairs] == [("a", 1.0)]
 
 
 def test_no_bound_of_a_p_is_above_one():

@@ -14,8 +14,10 @@ A row that was fixed before the runs were seen leaves fewer hypotheses: each say
 others that they are like it, which is one set.
 
 "Alike" means one distribution of values. Where rows have one mean but unequal deviations, the
-level is only about kept; docs/evaluation.md has figures. Seeds that rows share bind their values
-together, which makes differences smaller and the tests more careful.
+level is only about kept; docs/evaluation.md has figures. So that it is where rows have different
+numbers of runs, a test of some rows takes as many of each as the one with the fewest has, the
+first ones. Seeds that rows share bind their values together, which makes differences smaller and
+the tests more careful.
 """
 
 from __future__ import annotations
@@ -61,6 +63,7 @@ class Compared:
         pairs: of each other row with enough runs, in order.
         seeds: runs of each row that is tested.
         left_out: rows with too few runs, and how many they have.
+        lacking: the row that was asked for, where it is one of those.
         exact: whether all labellings were counted.
     """
 
@@ -71,18 +74,19 @@ class Compared:
     seeds: tuple[int, ...] = ()
     left_out: tuple[tuple[str, int], ...] = ()
     exact: bool = True
+    lacking: str | None = None
 
     @property
     def least(self) -> float:
         """A bound that no p can fall below, from the numbers of runs alone."""
         if self.asked:
-            return min(1.0, self._times * min(least_p(self.seeds[0], n) for n in self.seeds[1:]))
-        return min(1.0, self._times * least_p(*sorted(self.seeds)[-2:]))
+            return min(1.0, self._times * least_p(min(self.seeds[0], max(self.seeds[1:]))))
+        return min(1.0, self._times * least_p(sorted(self.seeds)[-2]))
 
     @property
     def needed(self) -> int:
         """The fewest runs a row with which a p could be significant."""
-        return next(n for n in count(LEAST) if self._times * least_p(n, n) <= LEVEL)
+        return next(n for n in count(LEAST) if self._times * least_p(n) <= LEVEL)
 
     @property
     def _times(self) -> int:
@@ -109,8 +113,9 @@ def compare(
     """
     enough = {name: found for name, found in values.items() if len(found) >= LEAST}
     few = tuple((name, len(found)) for name, found in values.items() if name not in enough)
-    if len(enough) < 2 or (against is not None and against not in enough):
-        return Compared(None, against is not None, left_out=few)
+    lacking = against if against not in enough else None
+    if len(enough) < 2 or lacking is not None:
+        return Compared(None, against is not None, left_out=few, lacking=lacking)
     means = {name: sum(found) / len(found) for name, found in enough.items()}
     sign = 1 if less_is_better else -1
     first = min(enough, key=lambda name: sign * means[name])
@@ -131,12 +136,15 @@ def compare(
         p = _holm_of_pairs(p_of, len(groups)) if many else closed(p_of, len(groups))
     else:
         p = _holm_against(p_of, len(groups)) if many else closed_against(p_of, len(groups))
-    pairs = tuple(
-        Pair(name, sign * means[row] < sign * means[name], corrected)
-        for name, corrected in zip(others, p, strict=True)
-    )
+    pairs = []
+    for name, corrected in zip(others, p, strict=True):
+        size = min(len(enough[row]), len(enough[name]))
+        of_all = sign * (means[row] - means[name])
+        of_tested = sign * (sum(enough[row][:size]) - sum(enough[name][:size]))
+        # Where all runs and those tested point to two sides, nothing is told.
+        pairs.append(Pair(name, of_all < 0, corrected if of_all * of_tested > 0 else 1.0))
     seeds = tuple(map(len, groups))
-    return Compared(row, against is not None, first, pairs, seeds, few, exact)
+    return Compared(row, against is not None, first, tuple(pairs), seeds, few, exact)
 
 
 def closed(p_of: Callable[[frozenset[int]], float], rows: int) -> list[float]:
@@ -216,16 +224,10 @@ def in_words(found: Mapping[str, Compared], heading: str = "##") -> str:
         heading: the marks before the title.
     """
     tested = {by: one for by, one in found.items() if one.row is not None}
-    asked = next((one.row for one in tested.values() if one.asked), None)
+    asked = next((one.row or one.lacking for one in found.values() if one.asked), None)
     lines = [f"{heading} Is {asked or 'the best'} better than the rest?", ""]
     if not tested:
-        lines.append(
-            f"No test is made: no two rows to compare have {LEAST} seeds or more, and fewer say "
-            "nothing of how far trainings of one method differ. Train and score more seeds of each."
-            if any(one.left_out for one in found.values())
-            else "There are no two rows to compare."
-        )
-        return "\n".join(lines) + "\n"
+        return "\n".join([*lines, _untested(list(found.values()))]) + "\n"
     hopeless = {by: one for by, one in tested.items() if one.least > LEVEL}
     told = {by: one for by, one in tested.items() if by not in hopeless}
     if told:
@@ -241,12 +243,33 @@ def in_words(found: Mapping[str, Compared], heading: str = "##") -> str:
     return "\n".join(lines) + "\n"
 
 
+def _untested(found: Sequence[Compared]) -> str:
+    """Why no test is made."""
+    for one in found:
+        if one.lacking is not None:
+            return (
+                f"No test is made: {one.lacking} has {dict(one.left_out)[one.lacking]} of the "
+                f"{LEAST} seeds that it takes. Train and score more seeds of it."
+            )
+    if not any(one.left_out for one in found):
+        return "There are no two rows to compare."
+    return (
+        f"No test is made: no two rows to compare have {LEAST} seeds or more, and fewer say nothing "
+        "of how far trainings of one method differ. Train and score more seeds of each."
+    )
+
+
 def _how(found: Sequence[Compared]) -> str:
     counted = "all labellings are counted, so p is exact"
     if not all(one.exact for one in found):
         counted = (
             f"where there are more than {LABELLINGS:,} labellings, that many are drawn with seed "
             f"{SEED}"
+        )
+    if any(len(set(one.seeds)) > 1 for one in found):
+        counted += (
+            "; where rows have different numbers of seeds, those of the one with the fewest count "
+            "and as many of the others, the first ones"
         )
     why = "the row was named" if found[0].asked else "the best was picked from these runs"
     way = "closed testing" if max(len(one.seeds) for one in found) <= MOST else "Holm over pairs"

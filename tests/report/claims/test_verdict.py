@@ -244,6 +244,22 @@ def test_experts_that_order_a_pair_alike_do_not_disagree(tmp_path):
     assert near.verdict == "undecided"
 
 
+def test_what_could_not_be_seen_to_disagree_is_not_told_to_be_alike(tmp_path):
+    a, b = ([{"x:fd": v, "y:fd": 2 * v} for v in values] for values in (LOW, HIGH))
+    alone = {"disagree": [["a", "b"]], "by": ["x:fd"]}  # of one expert
+    assert judged(tmp_path / "one", alone, {"a": a, "b": b}).verdict == "undecided"
+    absent = {"disagree": [["a", "b"], ["c", "d"]], "by": ["fd"]}  # no runs of c and d
+    assert judged(tmp_path / "two", absent, {"a": a, "b": b}).verdict == "undecided"
+
+
+def test_a_side_of_a_disagreement_is_not_halved_beyond_what_can_be_seen(tmp_path):
+    """Three experts, 3 and 4 seeds: as many of each count, and one side is 1 of 20, not 1 of 70."""
+    a = [{"x:fd": v, "y:fd": w, "z:fd": w} for v, w in zip(LOW[:3], HIGH[:3], strict=True)]
+    b = [{"x:fd": v, "y:fd": w, "z:fd": w} for v, w in zip(HIGH[:4], LOW[:4], strict=True)]
+    found = judged(tmp_path, {"disagree": [["a", "b"]], "by": ["fd"]}, {"a": a, "b": b})
+    assert (found.verdict, found.parts[0].p) == ("undecided", pytest.approx(3 / 20))
+
+
 @pytest.mark.parametrize(
     ("generated", "expected"), [(0.9, "holds"), (0.7, "does not hold"), (0.8, "undecided")]
 )

@@ -9,7 +9,7 @@ claim, of all its parts. All else is undecided.
 Tests are two-sided permutation tests of the difference of two means over trainings; "not worse"
 tests the row against the other's values made worse by the margin. "At least" tests a mean against
 the bar by Student's t. "Disagree" is one comparison: the other way is every pair ordered alike by
-all experts, so its p is the largest of theirs.
+all experts, so its p is the largest of theirs; one expert alone cannot disagree, and says nothing.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def found_of(claim: Claim, evidence: Evidence) -> Tested:
         UserError: two runs of a row have one seed.
     """
     made = [(part, *_comparisons(part, evidence)) for part in claim.parts]
-    other_way = [_other_way(part, found) for part, found, _ in made]
+    other_way = [_other_way(part, found, missing) for part, found, missing in made]
     corrected = iter(holm([p for of_part in other_way for p in of_part]))
     several = sum(map(len, other_way))
     judged = []
@@ -218,6 +218,9 @@ def against_row(
     worse = _made_worse(others, margin, less)
     ahead = mean(values) < mean(worse) if less else mean(values) > mean(worse)
     p = permutation_test([values, worse]).p
+    size = min(len(values), len(worse))
+    if (mean(values) < mean(worse)) != (mean(values[:size]) < mean(worse[:size])):
+        p = 1.0  # all runs and those tested point to two sides
     verdict = _alone(p, ahead)
     needed = None if verdict != "undecided" else seeds_needed(values, worse)
     return Comparison(
@@ -249,13 +252,16 @@ def _alone(p: float, ahead: bool) -> Verdict:
     return "undecided" if p > LEVEL else "holds" if ahead else "does not hold"
 
 
-def _other_way(part: Part, found: Sequence[Comparison]) -> list[float]:
+def _other_way(part: Part, found: Sequence[Comparison], missing: Sequence[str]) -> list[float]:
     """p of each comparison that would spoil a part, were it alone; 1 where it points as claimed."""
     if part.kind != "disagree":
         return [1.0 if c.ahead else c.p for c in found]
     if not found:
         return []
-    alike = all(len({c.ahead for c in of_pair}) == 1 for of_pair in _pairs(found))
+    pairs = _pairs(found)
+    if missing or min(map(len, pairs)) < 2:  # what was not seen, or by one expert, may disagree
+        return [1.0]
+    alike = all(len({c.ahead for c in of_pair}) == 1 for of_pair in pairs)
     return [max(c.p for c in found) if alike else 1.0]
 
 
@@ -332,7 +338,7 @@ def seeds_needed(
     if gap == 0:
         return None
     low = max(LEAST, len(values) + 1, len(others) + 1)
-    while least_p(low, low) > level:
+    while least_p(low) > level:
         low += 1
     draws = np.random.default_rng(_SEED).standard_normal((2, _TRIALS, MOST_SEEDS))
     a, b = draws[0] * deviations[0] + gap, draws[1] * deviations[1]
