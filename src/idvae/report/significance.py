@@ -254,8 +254,8 @@ def _untested(found: Sequence[Compared]) -> str:
     if not any(one.left_out for one in found):
         return "There are no two rows to compare."
     return (
-        f"No test is made: no two rows to compare have {LEAST} seeds or more, and fewer say nothing "
-        "of how far trainings of one method differ. Train and score more seeds of each."
+        f"No test is made: no two rows to compare have {LEAST} seeds or more, and fewer say "
+        "nothing of how far trainings of one method differ. Train and score more seeds of each."
     )
 
 
