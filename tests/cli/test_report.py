@@ -242,6 +242,11 @@ def test_only_a_report_is_overwritten(tmp_path, capsys):
     assert "pass --overwrite" in capsys.readouterr().err
     assert main(["report", scores, "--out", str(out), "--overwrite"]) == 0
     assert not (out / "table2.png").exists()
+    for mine in ("configurations/notes.txt", "nearest.ai"):
+        (out / mine).touch()
+        assert main(["report", scores, "--out", str(out), "--overwrite"]) == 2
+        assert f"holds {mine}" in capsys.readouterr().err
+        (out / mine).unlink()
     (out / "report.html").write_text("<p>mine</p>")
     assert main(["report", scores, "--out", str(out), "--overwrite"]) == 2
     assert "is not a report that idvae made" in capsys.readouterr().err

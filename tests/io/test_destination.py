@@ -14,7 +14,7 @@ from idvae.errors import UserError
 from idvae.io.destination import Destination, Kind, whole
 
 TINY = ["--width", "4", "--z-dim", "4", "--batch-size", "4", "--steps", "2", "--grid-every", "0"]
-THINGS = Kind("a thing", "mark.txt", ("mark.txt", "*.part"))
+THINGS = Kind("a thing", "mark.txt", ("mark.txt", "*.part", "inner", "inner/*.own", "bare"))
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +109,16 @@ def test_what_a_kill_left_is_no_strangers(place):
 def test_what_a_user_hid_in_a_folder_keeps_it(place, name):
     (thing(place / "x") / name).mkdir()
     with pytest.raises(UserError, match=f"holds {re.escape(name)}"):
+        Destination(place / "x", True, THINGS).check()
+
+
+@pytest.mark.parametrize("name", ["inner/mine.txt", "inner/.mine.own.txt", "inner/deep/a.own"])
+def test_what_a_user_put_into_an_inner_folder_keeps_it(place, name):
+    file = thing(place / "x") / name
+    file.parent.mkdir(parents=True)
+    (place / "x" / "inner" / "a.own").touch()
+    file.touch()
+    with pytest.raises(UserError, match=f"holds {re.escape(name)}|holds inner/deep"):
         Destination(place / "x", True, THINGS).check()
 
 
@@ -217,6 +227,11 @@ def test_training_never_deletes_its_options_nor_a_project(at_run, capsys):
     Path("run/mine.yaml").write_text("alpha: 2\n")
     refuse(capsys, [*command, "--out", "run", "--config", "run/mine.yaml"], "run/mine.yaml")
     refuse(capsys, [*command, "--out", "run"], "holds mine.yaml")
+    Path("run/mine.yaml").unlink()
+    Path("run/samples").mkdir(exist_ok=True)
+    Path("run/samples/00000002.png").touch()
+    Path("run/samples/best.png").write_text("chosen")
+    refuse(capsys, [*command, "--out", "run"], "holds samples/best.png")
     Path("project").mkdir()
     Path("project/config.yaml").write_text("a: 1\n")
     refuse(capsys, [*command, "--out", "project"], "is not a run folder")
@@ -297,8 +312,8 @@ def test_a_comparison_is_replaced_and_nothing_else(place, capsys):
     for name in ("tables", "runs"):
         Path(name).mkdir()
         Path(f"{name}/table.md").touch()
-    Path("tables/notes.txt").write_text("mine")
+    Path("tables/table.notes.txt").write_text("mine")
     Path("runs/scores.json").write_text("{}")
     compare = ["compare", "runs/scores.json", "--overwrite", "--out"]
-    refuse(capsys, [*compare, "tables"], "holds notes.txt")
+    refuse(capsys, [*compare, "tables"], "holds table.notes.txt")
     refuse(capsys, [*compare, "runs"], "holds runs/scores.json")

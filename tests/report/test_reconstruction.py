@@ -32,6 +32,19 @@ def test_images_of_another_split_are_called_so_and_are_others():
         markdown(rows_of([mine, other]))
 
 
+def test_images_of_another_set_are_others_and_are_left_out_where_data_may_differ(tmp_path):
+    mine, other = of("a", 1.5), of("b", 2.5)
+    mine.scores.reconstruction["facts"]["data"] = "one"
+    assert "| b | 2.50" in markdown(rows_of([mine, other]))  # an older version did not tell
+    other.scores.reconstruction["facts"]["data"] = "another"
+    with pytest.raises(UserError, match="of different sets; compare models of one, or pass"):
+        markdown(rows_of([mine, other]))
+    assert markdown(rows_of([mine, other], ["data"])) == ""
+    runs = [entry(tmp_path / c, error=4.0, checksum=c) for c in "cd"]
+    assert markdown(rows_of(runs, ["data"])) == ""
+    assert "4.00" in markdown(rows_of(runs[:1], ["data"]))
+
+
 def test_error_bars_are_over_seeds_where_there_are_several(tmp_path):
     made = [entry(tmp_path / str(s), seed=s, error=4.0 + s) for s in (0, 1, 2)]
     rows = rows_of([*made, entry(tmp_path / "v", "vae", error=9.0)])

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 
 from idvae.cli.parser import Parser
+from idvae.errors import UserError
 from idvae.io.destination import Destination, Kind
 
-FOLDER = Kind(
-    "a table of claims",
-    "claims.md",
-    ("claims.md", "claims.csv", "evidence.json", "*.png", "*.svg"),
-)
+TABLE, ENDINGS = "claims.csv", ("png", "svg")
 
 
 def run(argv: Sequence[str]) -> None:
     """Print the table of claims, and write it with every comparison, its evidence and figures."""
     options = _parser().parse_args(argv)
     claims_folder, runs = Path(options.claims), Path(options.runs)
-    out = Destination(Path(options.out), options.overwrite, FOLDER, (claims_folder, runs))
+    out = Destination(
+        Path(options.out), options.overwrite, _kind(Path(options.out)), (claims_folder, runs)
+    )
     out.check()
 
     from idvae.pictures.intervals import save_intervals
@@ -31,13 +32,26 @@ def run(argv: Sequence[str]) -> None:
     text = page.markdown(tested)
     with out.folder() as folder:
         (folder / "claims.md").write_text(text, encoding="utf-8")
-        (folder / "claims.csv").write_text(page.as_csv(tested), encoding="utf-8")
+        (folder / TABLE).write_text(page.as_csv(tested), encoding="utf-8")
         found.save(folder / evidence.FILE)
         for one in tested:
             if chart := page.chart(one):
-                files = [folder / f"{one.claim.name}.{ending}" for ending in ("png", "svg")]
+                files = [folder / f"{one.claim.name}.{ending}" for ending in ENDINGS]
                 save_intervals(files, chart)
     print(f"{text}\nwrote {out.path}")
+
+
+def _kind(there: Path) -> Kind:
+    """A folder of claims, whose figures bear the names of those in the table that is there."""
+    names = []
+    if (there / TABLE).is_file():
+        try:
+            with (there / TABLE).open(encoding="utf-8", newline="") as file:
+                names = list(dict.fromkeys(row[0] for row in csv.reader(file) if row))
+        except (ValueError, csv.Error) as error:
+            raise UserError(f"{there / TABLE} is no table of claims ({error})") from error
+    figures = (f"{escape(name)}.{ending}" for name in names for ending in ENDINGS)
+    return Kind("a table of claims", "claims.md", ("claims.md", TABLE, "evidence.json", *figures))
 
 
 def _parser() -> Parser:

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 FOLDER = Kind(
     "a comparison",
     "table.md",
-    ("table.*", "agreement.md", "probe.csv", "figure3.png", "figure3.svg", "table2.png"),
+    (
+        "table.md",
+        "table.tex",
+        "table.csv",
+        "agreement.md",
+        "probe.csv",
+        "figure3.png",
+        "figure3.svg",
+        "table2.png",
+    ),
 )
 
 

@@ -311,6 +311,7 @@ def _reconstruction(
         return model.reconstruct(some, y)
 
     found = reconstruction(images, reconstruct, experts=opened, progress=report)
+    found["facts"]["data"] = prepared.checksum
     if options.split:
         found["facts"]["split"] = options.split
     return found

@@ -53,7 +53,9 @@ def run(argv: Sequence[str]) -> None:
 def _kind() -> Kind:
     from idvae.report.page import papers, repeat
 
-    return Kind("a report", PAGE, (PAGE, repeat.FOLDER, *papers.NAMES), _is_ours)
+    return Kind(
+        "a report", PAGE, (PAGE, repeat.FOLDER, f"{repeat.FOLDER}/*.yaml", *papers.NAMES), _is_ours
+    )
 
 
 def _is_ours(folder: Path) -> bool:

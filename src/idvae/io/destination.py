@@ -23,7 +23,8 @@ class Kind:
     Attributes:
         title: what it is called, with its article.
         mark: a file that each of them holds; None where `made` tells enough.
-        names: patterns of all that lies directly in one.
+        names: patterns of all that lies directly in one; and of what lies in a folder of it, as
+            FOLDER/PATTERN, where that is to be looked at.
         made: whether a folder that has these was made by idvae.
     """
 
@@ -41,14 +42,25 @@ class Kind:
         alone = "so --overwrite leaves it alone"
         if not folder.is_dir() or (self.mark and not (folder / self.mark).is_file()):
             raise UserError(f"{folder} is not {self.title}, {alone}")
-        for entry in sorted(os.listdir(folder)):
-            if not (is_left_over(entry) or any(fnmatchcase(entry, name) for name in self.names)):
-                raise UserError(
-                    f"{folder} holds {entry}, which is no part of {self.title}, {alone}; move "
-                    f"{entry} away, or choose another place"
-                )
+        for entry in self._strangers(folder):
+            raise UserError(
+                f"{folder} holds {entry}, which is no part of {self.title}, {alone}; move "
+                f"{entry} away, or choose another place"
+            )
         if not self.made(folder):
             raise UserError(f"{folder} is not {self.title} that idvae made, {alone}")
+
+    def _strangers(self, folder: Path, within: str = "") -> Iterator[str]:
+        """What is there and is no part of such a folder, by its path in it."""
+        for entry in sorted(os.listdir(folder / within)):
+            path = within + entry
+            inner = f"{path}/"
+            if is_left_over(entry):
+                continue
+            if not any(fnmatchcase(path, n) for n in self.names if n.count("/") == path.count("/")):
+                yield path
+            elif (folder / path).is_dir() and any(name.startswith(inner) for name in self.names):
+                yield from self._strangers(folder, inner)
 
 
 def nothing_of_ours(file: Path) -> bool:

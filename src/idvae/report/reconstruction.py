@@ -32,6 +32,11 @@ def those_that_reconstruct(rows: Sequence[Row]) -> list[Row]:
                     f"{there[0].name} and {row.name} reconstructed different images "
                     f"({fact}); score one of them again"
                 )
+        if None not in (sets := {facts.get("data"), first.get("data")}) and len(sets) > 1:
+            raise UserError(
+                f"{there[0].name} and {row.name} reconstructed images of different sets; compare "
+                "models of one, or pass --ignore data, which leaves reconstructions out"
+            )
     return there
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,8 @@ def rows_of(entries: Sequence[Entry], ignore: Sequence[str] = ()) -> list[Row]:
 
     Args:
         entries: at least one.
-        ignore: facts that may differ, as of `check_comparable`; "data" is the training data.
+        ignore: facts that may differ, as of `check_comparable`; "data" is the training data, and
+            where it differs errors of reconstructions, which are of its test images, are left out.
 
     Raises:
         UserError: none, facts or training data that differ, a seed that is there twice, or seeds
@@ -115,6 +116,10 @@ def rows_of(entries: Sequence[Entry], ignore: Sequence[str] = ()) -> list[Row]:
     if not entries:
         raise UserError("nothing to compare: name at least one scores.json or run")
     _check_data(entries, ignore)
+    if "data" in ignore and len({_reconstructed(entry) for entry in entries} - {None}) > 1:
+        entries = [
+            replace(entry, scores=replace(entry.scores, reconstruction=None)) for entry in entries
+        ]
     check_comparable([entry.scores for entry in entries], ignore)
     made = _all_made([entry.run for entry in entries])
     groups: dict[Any, list[Entry]] = {}
@@ -144,7 +149,7 @@ def _all_made(runs: Sequence[Run | None]) -> list[dict[str, Any]]:
     A run that starts from another has {seed} for its own seed in that one's path, as each seed may
     have a first phase of its own; the path is as it is where several seeds start from one run.
     """
-    made = [{} if run is None else _made(run) for run in runs]
+    made = [{} if run is None else makings(run) for run in runs]
     two_phases = [
         (run, options, (run.config["method"], repr(options)))
         for run, options in zip(runs, made, strict=True)
@@ -165,7 +170,7 @@ def _without_seed(path: str, seed: int) -> str:
     return told if count else re.sub(rf"^(.*)(?<!\d){seed}(?!\d)", r"\1{seed}", path)
 
 
-def _made(run: Run) -> dict[str, Any]:
+def makings(run: Run) -> dict[str, Any]:
     """What makes a run, apart from its seed."""
     from idvae.training.settings import (
         completed,  # imports torch, which tables of scores do not need
@@ -210,6 +215,14 @@ def _check_data(entries: Sequence[Entry], ignore: Sequence[str]) -> None:
                 f"data: {one.get('name')} and {other.get('name')}, whose checksums differ; compare "
                 "runs on the same data, or pass --ignore data"
             )
+
+
+def _reconstructed(entry: Entry) -> str | None:
+    """The checksum of the set whose images were reconstructed, as far as it is known."""
+    if not entry.scores.reconstruction:
+        return None
+    told = entry.scores.reconstruction["facts"].get("data")
+    return told or (entry.run.config["data"].get("checksum") if entry.run is not None else None)
 
 
 def _names(groups: Sequence[Sequence[Entry]], made: Sequence[dict[str, Any]]) -> list[str]:

@@ -9,6 +9,7 @@ from idvae.errors import UserError
 from idvae.report.claims import claim
 from idvae.sweep.plan import Plan
 from idvae.training import settings
+from report.claims.made import by, claims, runs
 
 REPLICATION = Path(__file__).parents[3] / "replication"
 SIZES = sorted(p.name for p in REPLICATION.iterdir() if (p / "images.yaml").is_file())
@@ -83,6 +84,18 @@ def test_no_claims_and_no_runs_are_told(tmp_path, capsys):
     arguments = ["claims", str(tmp_path), "--runs", str(tmp_path / "runs"), "--out"]
     assert main([*arguments, str(tmp_path / "out")]) == 2
     assert "no runs there" in capsys.readouterr().err
+
+
+def test_figures_of_claims_are_replaced_and_nothing_else(tmp_path, capsys):
+    runs(tmp_path / "runs", {"a": by("x", [1, 2, 3]), "b": by("x", [7, 8, 9])})
+    one = claims(tmp_path / "claims", one={"better": "a", "than": "b", "by": "fd"})
+    out = tmp_path / "out"
+    command = ["claims", str(one), "--runs", str(tmp_path / "runs"), "--out", str(out)]
+    assert main(command) == main([*command, "--overwrite"]) == 0
+    assert (out / "one.svg").is_file()
+    (out / "mine.png").touch()
+    assert main([*command, "--overwrite"]) == 2
+    assert "holds mine.png" in capsys.readouterr().err
 
 
 def test_the_paper_has_nine_claims_about_rows_that_are_trained():

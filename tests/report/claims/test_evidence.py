@@ -1,6 +1,7 @@
 """What is taken as evidence: measures of the last step that were made alike, and no others."""
 
 import json
+import shutil
 
 import pytest
 
@@ -137,3 +138,19 @@ def test_evidence_of_the_first_format_is_read(place, tmp_path):
     found = evidence.gather(file, ["images"])
     scores = {"scores": {"n": 100}}
     assert found.facts == {"images": {"one": scores, "other": scores}}
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ({"width": 64}, "trainings of a differ in width"),
+        ({"checksum": "xyz"}, "training data differ in checksum"),
+    ],
+)
+def test_seeds_that_were_trained_otherwise_are_no_row(tmp_path, made, told):
+    runs(tmp_path, {"a": by("x", [1, 2])})
+    runs(tmp_path / "other", {"a": by("x", [1, 2, 3])}, **made)
+    last = "images/set-abc/a-seed2"
+    shutil.move(tmp_path / "other" / last, tmp_path / last)
+    with pytest.raises(UserError, match=told):
+        evidence.gather(tmp_path, ["images"])

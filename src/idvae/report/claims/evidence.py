@@ -5,7 +5,8 @@ conditions.json in them. evidence.json repeats every number that a verdict rests
 each run, and the sha256 of the file that the number comes from; it holds no path of a machine.
 
 What is compared is measured alike: of all runs of a plan on one set the facts of scores,
-reconstructions, modes and judgements are the same, and each file is of the last step of its run.
+reconstructions, modes and judgements are the same, and so are the data that they were trained on;
+all seeds of a row have the same options; and each file is of the last step of its run.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from idvae.errors import MISSHAPEN, UserError
 from idvae.evaluate.scores import Scores, differing, in_words
 from idvae.io.files import atomic_file
 from idvae.report import modes
-from idvae.report.rows import FREE, seed_of
+from idvae.report.rows import FREE, makings, seed_of
 from idvae.training.run import Run
+from idvae.training.run_config import FIRST_PHASE
 
 FORMAT = 2
 FILE = "evidence.json"
@@ -147,8 +149,10 @@ def _of_set(plan: str, place: Path) -> tuple[list[Seen], dict[str, Any]]:
         one, facts = _seen(plan, run)
         seen.append(one)
         checked = dict(facts)
-        if one.files:  # rows may differ in their steps, as at equal work, and seeds of one may not
-            checked[f"trainings of {one.row}"] = {"steps": run.config["options"].get("steps")}
+        if one.files:  # rows may differ in their options, and seeds of one may not
+            checked["training data"] = {"checksum": run.config["data"].get("checksum")}
+            own = {k: v for k, v in makings(run).items() if k != FIRST_PHASE}  # a seed has its own
+            checked[f"trainings of {one.row}"] = {"method": one.method, **own}
         for what, values in checked.items():
             other, others = first.setdefault(what, (folder, values))
             if found := differing(others, values):

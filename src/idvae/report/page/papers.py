@@ -15,9 +15,10 @@ from idvae.report.page.document import charts
 from idvae.report.page.repeat import distinct_stems
 from idvae.report.page.subject import Shown, Subject
 
+CHARTS = ("figure3", "nearest", "curves", "agreement")
 NAMES = (
-    "figure3.*", "nearest.*", "curves.*", "agreement.*", "table2.png", "interpolations.png",
-    "neighbours.png", "figure4-*.png",
+    *(f"{name}.{ending}" for name in CHARTS for ending in ("png", "svg")), "table2.png",
+    "interpolations.png", "neighbours.png", "figure4-*.png",
 )  # fmt: skip
 
 
