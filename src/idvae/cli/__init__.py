@@ -3,7 +3,6 @@
 Exit status: 0 success; 1 training diverged; 2 a mistake that the user can mend; 130 interrupted.
 """
 
-import os
 import signal
 import sys
 import threading
@@ -13,6 +12,7 @@ from importlib import import_module
 
 from idvae import __version__
 from idvae.errors import ERROR, INTERRUPTED, STOPPED, DivergedError, UserError, did_you_mean
+from idvae.io.outliving import outliving_readers
 
 # command → (module, one line); modules are imported only when their command is called.
 COMMANDS = {
@@ -63,6 +63,11 @@ def help_text() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; see the module's docstring for what is returned."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    with outliving_readers():
+        return _status_of(arguments)
+
+
+def _status_of(arguments: list[str]) -> int:
     try:
         with _ended_as_interrupted():
             return _dispatch(arguments)
@@ -70,9 +75,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error), 2)
     except DivergedError as error:
         return _fail(str(error), 1)
-    except BrokenPipeError:  # the reader of our output, `head` say, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}; check the place and its free space", 2)
