@@ -148,6 +148,10 @@ CASES = {
         ["train", "idvae", "--data", "digits-16", "--out", "new", "--device", "tpu", *TINY],
         "unknown --device tpu",
     ),
+    "a number of the CPU": (
+        ["train", "idvae", "--data", "digits-16", "--out", "new", "--device", "cpu:²", *TINY],
+        "unknown --device cpu:²",
+    ),
     "no GPU, sample": (["sample", "run", "--out", "a.png", "--device", "cuda"], "no CUDA GPU"),
     "resume nothing": (["train", "--resume", "nowhere"], "no such run folder"),
     "resume no run": (["train", "--resume", "mine"], "is not a run folder"),

@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from idvae import data
+from idvae.cli import main
 from idvae.errors import UserError
 from idvae.model import load
 from idvae.networks import DataShape
@@ -65,3 +66,16 @@ def test_two_commands_make_a_run(data_root, tmp_path):
     for key, value in load(run.path).method.features.state_dict().items():
         assert torch.equal(value, theirs[key]), key
     assert load(run.path).sample(2).shape == (2, 16, 16, 1)
+    assert run.config["first_phase_step"] == 2
+
+
+def test_a_first_run_that_is_not_at_its_end_is_not_taken(data_root, tmp_path):
+    digits = str(data.resolve("digits").path)
+    first = start.train("dae", digits, tmp_path / "dae", **FEW).path
+    config = first / "config.yaml"
+    config.write_text(config.read_text().replace("steps: 2", "steps: 4"))  # as Ctrl-C leaves it
+    with pytest.raises(UserError, match=r"is at step 2 of 4: let it end .* --steps 2\)"):
+        start.train("rfgan", digits, tmp_path / "run", pretrained=str(first), **FEW)
+    assert main(["train", "--resume", str(first), "--steps", "2"]) == 0
+    start.train("rfgan", digits, tmp_path / "run", pretrained=str(first), **FEW)
+    assert main(["train", "--resume", str(first), "--steps", "2"]) == 2  # it has ended

@@ -124,7 +124,7 @@ def test_the_encoder_s_likelihood_is_a_sum_and_the_decoder_s_a_mean():
 def test_the_one_that_is_ahead_rests(bias, equilibrium, moved):
     step = run_step("vae-gan", DataShape(0, 2))
     method = clone(step.seen[0].before)
-    method.config.equilibrium = equilibrium
+    method.config.equilibrium, method.data_dependent = equilibrium, True
     with torch.no_grad():
         method.dis.logit.weight.zero_()
         method.dis.logit.bias.fill_(bias)
@@ -135,7 +135,7 @@ def test_processes_that_train_together_leave_out_the_same_update():
     """The one whose discriminator is ahead goes by the mean of all, as the other one does."""
     step = run_step("vae-gan", DataShape(0, 2))
     method = clone(step.seen[0].before)
-    method.config.equilibrium = 0.68
+    method.config.equilibrium, method.data_dependent = 0.68, True
     ahead, even = (torch.full((4,), 9.0), -torch.full((4,), 9.0)), (torch.zeros(4),) * 2
     alone = [method.moves(real, fake, fake) for real, fake in (ahead, even)]
     assert alone == [(True, False), (True, True)]

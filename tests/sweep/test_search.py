@@ -84,6 +84,9 @@ def test_no_trial_is_made_twice_not_even_the_defaults(search, tmp_path):
     space = {"gan": {"lr": [5e-4, 1e-3, 2e-3]}}
     found = trials(search(methods=space), tmp_path)
     assert sorted(t.options.get("lr", 5e-4) for t in found) == [5e-4, 1e-3, 2e-3]
+    networks = {"gan": {"preset": ["small"], "width": [4, 8]}}  # small is what is taken unasked
+    with pytest.raises(UserError, match="methods, gan: fewer than 4 trials can be told apart"):
+        trials(search(methods=networks, trials=4), tmp_path / "networks")
     with pytest.raises(UserError, match="methods, gan: fewer than 4 trials can be told apart"):
         trials(search(methods=space, trials=4), tmp_path)
 

@@ -72,6 +72,17 @@ def test_counting_leaves_no_trace(name):
     assert all(p.grad is None for p in method.parameters())
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+def test_updates_that_depend_on_numbers_are_counted_all_of_them(seed):
+    """As one batch chose them and another did not, their difference was below 0."""
+    shape, narrow = DataShape(16, 1), {"equilibrium": 0.69, "margin": 0.01}
+    own = built("vae-gan", shape, width=8, z_dim=4, seed=seed, **narrow)
+    plain = built("vae-gan", shape, width=8, z_dim=4)
+    assert own.data_dependent
+    assert flops.step_macs(own) == flops.step_macs(plain)
+    assert own.data_dependent
+
+
 def test_a_run_stores_its_count(tmp_path):
     prepared = data.resolve("digits-16")
     chosen = settings.from_mapping("vae", {"width": 4, "z_dim": 3, "threads": 1})

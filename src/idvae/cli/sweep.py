@@ -75,7 +75,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _numbers(seeds: str) -> list[int]:
-    if not all(seed.isdigit() for seed in listed(seeds)):
+    if not all(seed.isascii() and seed.isdigit() for seed in listed(seeds)):
         raise UserError(f"--seeds {seeds} are no whole numbers joined by commas")
     return [int(seed) for seed in listed(seeds)]
 

@@ -55,7 +55,8 @@ class Method(nn.Module):
             order of the updates of a step.
         repeats: how many updates of a group a step makes, where it is not one.
         early_steps: how many of the first steps of a training are `early_step`s instead.
-        data_dependent: whether a step looks at its numbers to choose which updates it makes.
+        data_dependent: whether a step looks at its numbers to choose which updates it makes; where
+            it is set to False it makes all of them.
         batch: what may be asked of the whole batch, of which `step` is given a part where several
             processes train together; given by the loop.
         z_dim: width of the latent code.

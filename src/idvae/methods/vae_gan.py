@@ -111,7 +111,7 @@ class VAEGAN(Adversarial):
 
     def moves(self, logit_x: Tensor, logit_gen: Tensor, logit_rec: Tensor) -> tuple[bool, bool]:
         """Whether the decoder, and whether the discriminator, is moved in this step."""
-        if self.config.equilibrium is None:
+        if not self.data_dependent:
             return True, True
         terms = (
             losses.mean_log_dis(logit_x),

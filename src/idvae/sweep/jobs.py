@@ -21,7 +21,8 @@ from idvae.sweep.task import Task
 from idvae.training import settings, start
 from idvae.training.build import data_shape, planned_method
 from idvae.training.flops import planned_macs
-from idvae.training.run import Run
+from idvae.training.run import Run, checkpoint_steps
+from idvae.training.run_config import FIRST_PHASE
 from idvae.training.settings import Settings
 
 # Options that a run of a plan may have been made with otherwise.
@@ -235,6 +236,11 @@ def _check_same(job: Job, checksum: str) -> None:
     """A run that is there must be the one that the plan would make; more steps may be asked."""
     if job.reached is None:
         return
+    if job.reached > job.steps:
+        raise UserError(
+            f"{job.path} is at step {job.reached:,}, beyond the plan's {job.steps:,}; choose "
+            "another --out, or remove that run"
+        )
     run = Run.open(job.path)
     if run.config["method"] != job.method:
         raise UserError(
@@ -247,6 +253,7 @@ def _check_same(job: Job, checksum: str) -> None:
         asked.pop(name)
     if asked["lr_steps"] is None:
         asked.pop("lr_steps")  # a run that went on with more steps notes how it was planned
+    _check_first_phase(run)
     differing = [name for name in asked if asked[name] != there.get(name)]
     if run.config["data"]["checksum"] != checksum:
         differing.append("data")
@@ -254,6 +261,19 @@ def _check_same(job: Job, checksum: str) -> None:
         raise UserError(
             f"{job.path} was made with other {differing[0]} than the plan's; choose another --out, "
             "or remove that run"
+        )
+
+
+def _check_first_phase(run: Run) -> None:
+    """What a run started from must not have gone on meanwhile, as with a larger budget."""
+    first, noted = run.config["options"].get(FIRST_PHASE), run.config.get("first_phase_step")
+    if first is None or noted is None:  # an older version did not note it
+        return
+    step = max(checkpoint_steps(Path(first) / "checkpoints"), default=noted)
+    if step != noted:
+        raise UserError(
+            f"{run.path} started from step {noted:,} of {first}, which is at step {step:,} now; "
+            "choose another --out, or remove that run"
         )
 
 

@@ -36,6 +36,8 @@ DECIDED = {
     "evaluate": ("out", "probe", "probe-n", "overwrite", "help", "h"),
     "judge": ("overwrite", "help", "h"),
 }
+# Options of a training that a plan says in another way.
+ELSEWHERE = {"seed": "say seeds: beside methods:", "device": "pass --devices"}
 
 
 @dataclass
@@ -101,8 +103,9 @@ class Plan:
         if not plan.seeds:
             raise UserError(f"{path}: seeds are whole numbers from 0, and there is none")
         plan.seeds = [checked_seed(seed, f"{path}: the seed") for seed in plan.seeds]
-        if len(set(plan.seeds)) < len(plan.seeds) or len(set(plan.data)) < len(plan.data):
-            raise UserError(f"{path}: a seed or a data set is named twice")
+        for named in (plan.methods, plan.seeds, plan.data):
+            if len(set(named)) < len(named):
+                raise UserError(f"{path}: a method, a seed or a data set is named twice")
         if plan.budget is not None:  # 7e12 is text to many who write YAML
             plan.budget = fitted(plan.budget, float, "budget")
             if not Within(above=0).holds(plan.budget):
@@ -186,6 +189,9 @@ class Plan:
         own = {key: value for key, value in given.items() if key not in ("method", "config")}
         base = settings.named(settings.read_config(config)) if config else {}
         asked = settings.named(self.options) | settings.named(own) | settings.named(tried or {})
+        for name, instead in ELSEWHERE.items():
+            if name in asked:
+                raise UserError(f"methods, {method}: {name} is no option of a plan; {instead}")
         if self.budget is not None and "steps" in asked:
             raise UserError(
                 f"methods, {method}: budget and steps say the same in two ways; leave one out"

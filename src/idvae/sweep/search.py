@@ -165,7 +165,8 @@ def _drawn(search: Search, method: str, prepared: PreparedSet) -> Iterator[dict[
     space = search.spaces[method]
 
     def whole(tried: dict[str, Any]) -> dict[str, Any]:
-        return options_of(search.plan, method, prepared, tried).options()
+        chosen = options_of(search.plan, method, prepared, tried)
+        return start.resolved_for(chosen, prepared).options()
 
     for name, value in space.each():
         whole({name: value})

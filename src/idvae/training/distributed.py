@@ -26,7 +26,9 @@ def check_device(device: str) -> tuple[str, int | None]:
         UserError: another name, or a device that torch does not see.
     """
     kind, _, index = device.partition(":")
-    if kind not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdigit()):
+    if kind not in ("auto", "cpu", "cuda", "mps") or (
+        index and not (kind == "cuda" and index.isascii() and index.isdigit())
+    ):
         raise UserError(f"unknown --device {device}; it is auto, cpu, cuda, cuda:N or mps")
     if kind == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: torch sees no CUDA GPU here; use --device cpu or auto")

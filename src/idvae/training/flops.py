@@ -13,7 +13,7 @@ from torch.utils.flop_counter import flop_registry
 from idvae.methods.batch import Batch
 from idvae.methods.method import Method
 from idvae.networks import DataShape
-from idvae.training.build import build_method, planned_method
+from idvae.training.build import planned_method
 from idvae.training.settings import Settings
 
 BATCH = 2  # images of the smaller step; batch normalisation needs more than one
@@ -22,6 +22,7 @@ BATCH = 2  # images of the smaller step; batch normalisation needs more than one
 def step_macs(method: Method) -> int:
     """Multiply-adds of one training step an image: forward and backward, all updates.
 
+    A method that looks at its numbers to choose among its updates is counted with all of them.
     Matrix products and convolutions are counted, as is usual; normalisations, activations, losses,
     the optimizer and what a step does but once whatever its batch are not. The method itself is
     left as it is: a copy makes the steps.
@@ -31,19 +32,13 @@ def step_macs(method: Method) -> int:
     """
     method = copy.deepcopy(method).train()
     method.batch = Batch()  # counted by each process for itself
+    method.data_dependent = False
     return _count(method, BATCH + 1) - _count(method, BATCH)
 
 
 def planned_macs(settings: Settings, shape: DataShape) -> int:
-    """The same of a method that is not built yet, counted on the meta device.
-
-    A method that looks at its numbers to choose its updates is built for it: its count is that of
-    the first step, with the weights of its seed.
-    """
-    method = planned_method(settings, shape)
-    if method.data_dependent:
-        method = build_method(settings, shape, settings.train.seed)
-    return step_macs(method)
+    """The same of a method that is not built yet, counted on the meta device."""
+    return step_macs(planned_method(settings, shape))
 
 
 def _count(method: Method, batch: int) -> int:

@@ -1,6 +1,7 @@
 """Networks that another run trained and this one never moves: stored once, not at each save."""
 
 from collections.abc import Mapping
+from shlex import quote
 
 from safetensors.torch import save_file
 from torch import Tensor
@@ -15,14 +16,17 @@ from idvae.training.run import Run
 FILE = "frozen.safetensors"
 
 
-def pretrain(method: Method) -> None:
+def pretrain(method: Method) -> int | None:
     """Give a method's frozen networks their weights, from the run that its option names.
 
+    Returns:
+        the step of that run; None where the method has no such networks.
+
     Raises:
-        UserError: no run is named, it has no checkpoint, or no network that fits.
+        UserError: no run is named, it is not at its end, or it has no network that fits.
     """
     if not method.frozen:
-        return
+        return None
     if not method.config.pretrained:
         first = f" of idvae train {method.first_phase}" if method.first_phase else ""
         raise UserError(
@@ -38,6 +42,12 @@ def pretrain(method: Method) -> None:
             f"{method.prior} one: its decoder does not know them"
         )
     saved = checkpoints.load(run.path / "checkpoints", other.name)
+    if saved.step < (steps := run.config["options"]["steps"]):
+        resume = f"idvae train --resume {quote(str(run.path))}"
+        raise UserError(
+            f"{run.path} is at step {saved.step:,} of {steps:,}: let it end ({resume}), or end it "
+            f"there ({resume} --steps {saved.step})"
+        )
     for own, theirs in method.frozen.items():
         if saved.average is not None and theirs in other.averaged:
             found = averaging.of_network(other, theirs, saved.average)
@@ -54,6 +64,7 @@ def pretrain(method: Method) -> None:
         dtype = next(network.parameters()).dtype
         found = {key: v.to(dtype) if v.is_floating_point() else v for key, v in found.items()}
         checkpoints.load_weights(network, found, run.path)
+    return saved.step
 
 
 def _knows_prior(decoder: Mapping[str, Tensor]) -> bool:

@@ -136,6 +136,7 @@ _RULES: Rules = {
     },
     "parameters": _are_counts,
     "step_macs": _or_none(_is_count),
+    "first_phase_step": _or_none(_is_count),
     "processes": _or_none(_is_count),
     "batch_of_all": lambda value: value in (None, True),
     "torchrun": _or_none(_is_text),

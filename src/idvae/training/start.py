@@ -118,7 +118,9 @@ def start(
     if condition is not None:
         config["condition"] = condition.config()
     trainer = Trainer(Run(out, config), chosen, prepared)
-    frozen.pretrain(trainer.method)
+    first_step = frozen.pretrain(trainer.method)
+    if first_step is not None:
+        config["first_phase_step"] = first_step
     config["parameters"] = {
         name: sum(p.numel() for p in network.parameters())
         for name, network in trainer.method.named_children()
@@ -215,7 +217,8 @@ def resume(path: Path, changes: Mapping[str, Any], again: bool = False) -> Any:
     trainer = Trainer(run, chosen, prepared)
     again = is_restart(trainer.processes) or again
     trainer.restore()
-    if trainer.step >= chosen.train.steps and not again:
+    ends_here = asked.get("steps") == trainer.step < planned.train.steps
+    if trainer.step >= chosen.train.steps and not (again or ends_here):
         raise UserError(
             f"{path} has reached its {chosen.train.steps} steps; pass more with --steps to go on"
         )
