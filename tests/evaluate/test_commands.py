@@ -74,11 +74,16 @@ def test_torchscript_is_evaluated_only_if_it_is_trusted(place):
         (["good.npz", *BASE, "--experts", "fid15"], "idvae experts fetch fid15"),
         (["good.npz", *BASE, "--metrics", "fid"], "unknown metric"),
         (["good.npz", *BASE, "--step", "3"], "belongs to a run"),
+        (["good.npz", *BASE, "--reference", "trained"], "trained is a run, not real images"),
+        (["good.npz", *BASE, "--true-data", "trained"], "trained is a run, not real images"),
+        (["good.npz", *BASE, "--name", "two\nlines"], "is no line of text"),
         (["good.npz", *BASE, "--experts", "mine=net.pt"], "no such file"),
         (["good.npz", *BASE, "--device", "gpu"], "unknown --device gpu"),
     ],
 )
 def test_mistakes_of_evaluate_are_told(place, arguments, words):
+    (place / "trained").mkdir()
+    (place / "trained" / "config.yaml").touch()
     with pytest.raises(UserError, match=words):
         evaluate.run(arguments)
     assert not (place / "scores.json").exists()

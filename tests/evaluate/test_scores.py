@@ -34,6 +34,15 @@ TEXTS = {
     "no name": changed("name", to=None),
     "no facts": changed("facts", to=[]),
     "no step": changed("about", "step", to="5"),
+    "a name of two lines": changed("name", to="one\ntwo"),
+    "no error": changed("reconstruction", "values", "squared_error", "mean", to=None),
+    "a deviation below 0": changed(
+        "reconstruction", "values", "squared_error", "standard_error", to=-1.0
+    ),
+    "no warnings": changed("warnings", to=None),
+    "real images without a name": changed("about", "reference", to=3),
+    "no experts": changed("facts", "experts", to=["lite0"]),
+    "no number of images": changed("facts", "n", to="many"),
 }
 
 

@@ -124,7 +124,7 @@ def test_the_encoder_s_likelihood_is_a_sum_and_the_decoder_s_a_mean():
 def test_the_one_that_is_ahead_rests(bias, equilibrium, moved):
     step = run_step("vae-gan", DataShape(0, 2))
     method = clone(step.seen[0].before)
-    method.config.equilibrium, method.data_dependent = equilibrium, True
+    method.config.equilibrium, method.data_dependent = equilibrium, equilibrium is not None
     with torch.no_grad():
         method.dis.logit.weight.zero_()
         method.dis.logit.bias.fill_(bias)

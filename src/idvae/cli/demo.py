@@ -33,14 +33,14 @@ def run(argv: Sequence[str]) -> None:
     options = parser.parse_args(argv)
     if options.port is not None and not 1 <= options.port <= 65535:
         raise UserError(f"--port {options.port} is out of range; it is from 1 to 65535")
-    if options.host not in ("127.0.0.1", "localhost"):
+    from idvae.demo import server
+
+    if not server.is_local(options.host):
         print(
             f"warning: at {options.host} whoever reaches this machine can use the demo; there is "
             "no password",
             file=sys.stderr,
         )
-
-    from idvae.demo import server
 
     model = open_model(options)
     name = model.run.path.resolve().name

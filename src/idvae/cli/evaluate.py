@@ -33,6 +33,8 @@ def run(argv: Sequence[str]) -> None:
         return
     if options.probe_n is not None:
         raise UserError("--probe-n is of --probe; add it")
+    if options.name is not None and not options.name.isprintable():
+        raise UserError(f"--name {options.name!r} is no line of text")
     experts, metrics = listed(options.experts), listed(options.metrics)
     if options.infinity and "fd_infinity" not in metrics:
         metrics.append("fd_infinity")
@@ -57,6 +59,7 @@ def run(argv: Sequence[str]) -> None:
         reference = _reference(options.reference, model)
         real: Any = not options.no_true_data
         if options.true_data is not None:
+            _check_no_run(options.true_data)
             real = options.true_data
         scores = evaluate(
             images,
@@ -68,7 +71,7 @@ def run(argv: Sequence[str]) -> None:
             repeats=options.repeats,
             seed=options.seed,
             split=options.split,
-            name=options.name or Path(options.images).resolve().name,
+            name=options.name or _one_line(Path(options.images).resolve().name),
             weights=weights,
             value_range=value_range,
             device=options.device,
@@ -263,6 +266,7 @@ def _reference(name: str | None, model: Any) -> Any:
         from idvae.training.start import data_of
 
         return data_of(model.run)
+    _check_no_run(name)
     path = Path(name)
     is_place = path.suffix in (".npz", ".npy") or path.is_dir()
     if is_place and not (path / "meta.json").is_file():
@@ -270,6 +274,16 @@ def _reference(name: str | None, model: Any) -> Any:
     from idvae import data
 
     return data.resolve(name)
+
+
+def _one_line(name: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in name)
+
+
+def _check_no_run(name: str) -> None:
+    """Its curves and grids are pictures too, and no real images."""
+    if _is_run(name):
+        raise UserError(f"{name} is a run, not real images; name a data set or a folder of images")
 
 
 def _reconstruction(

@@ -36,6 +36,8 @@ def serving(model: Model, name: str, host: str = LOCAL, port: int | None = None)
         UserError: a model of points, gradio is not there, or the port is taken.
     """
     actions.check(model)
+    host = host.strip("[]")
+    shown = f"[{host}]" if ":" in host else host  # IPv6, as addresses have it
     if port is not None:
         _check_free(host, port)
     with tempfile.TemporaryDirectory(prefix="idvae-demo-") as folder, _environment(folder, host):
@@ -48,11 +50,11 @@ def serving(model: Model, name: str, host: str = LOCAL, port: int | None = None)
                 f"the demo needs gradio ({error}); install idvae with the extra `demo`"
             ) from error
         blocks = page.page(model, name)
-        hosts = (*NAMES, host, f"[{host}]") if is_local(host) else None
+        hosts = (*NAMES, shown) if is_local(host) else None
         middleware = [Middleware(gate.Gate, folder=Path(folder), hosts=hosts)]
         try:
             blocks.launch(
-                server_name=host,
+                server_name=shown,
                 server_port=port,
                 prevent_thread_lock=True,
                 app_kwargs={"middleware": middleware, "docs_url": None, "redoc_url": None},
@@ -78,7 +80,7 @@ def serving(model: Model, name: str, host: str = LOCAL, port: int | None = None)
         except OSError as error:
             raise UserError(f"cannot listen at {host} ({error}); choose another --port") from error
         try:
-            yield f"http://{host}:{blocks.server_port}"
+            yield f"http://{shown}:{blocks.server_port}"
         finally:
             blocks.close(verbose=False)
 
@@ -89,7 +91,7 @@ def _check_free(host: str, port: int) -> None:
     with socket.socket(family) as trying:
         trying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            trying.bind((host.strip("[]"), port))
+            trying.bind((host, port))
         except OSError as error:
             raise UserError(f"cannot listen at {host}, port {port}: {error.strerror}; choose "
                             "another --port") from error  # fmt: skip
@@ -98,7 +100,7 @@ def _check_free(host: str, port: int) -> None:
 def is_local(host: str) -> bool:
     """Whether what listens there is reached from this machine alone."""
     try:
-        return host == "localhost" or ip_address(host).is_loopback
+        return host == "localhost" or ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
 

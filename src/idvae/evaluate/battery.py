@@ -146,6 +146,7 @@ def evaluate(
             "images_checksum": images_checksum,
             "reference": real.name,
             "true_data": pool if baseline else None,
+            "held_out": true_data is True,
             "repeats": parts,
             "device": device,
             "processes": processes()[1],

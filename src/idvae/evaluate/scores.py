@@ -123,8 +123,17 @@ def _check(found: Scores) -> None:
     step = found.about.get("step")
     if step is not None and type(step) is not int:
         raise ValueError("the step is no number")
-    if type(found.name) is not str or not isinstance(found.facts, dict):
-        raise ValueError("its name is no text, or its facts are none")
+    if type(found.name) is not str or not found.name.isprintable():
+        raise ValueError("its name is no line of text")
+    for facts in (found.facts, *(found.facts.get(of, {}) for of in ("experts", "reference"))):
+        if not isinstance(facts, dict):
+            raise ValueError("its facts are none")
+    if any(type(found.facts.get(of, 0)) is not int for of in ("n", "seed")):
+        raise ValueError("a fact is no whole number")
+    if type(found.about.get("reference", "")) is not str:
+        raise ValueError("the name of the real images is no text")
+    if not isinstance(found.warnings, list) or any(type(w) is not str for w in found.warnings):
+        raise ValueError("a warning is no text")
     values = [v for row in (found.row, found.true_data) for r in row.values() for v in r.values()]
     numbers = [x for v in values for x in (v.mean, v.sd, *v.values)]
     if found.reconstruction is not None:
@@ -132,6 +141,8 @@ def _check(found: Scores) -> None:
         numbers.append(found.reconstruction["facts"]["n"])
         for value in found.reconstruction["values"].values():
             numbers += [value["mean"], value.get("standard_error")]
+            if value["mean"] is None or (value.get("standard_error") or 0) < 0:
+                raise ValueError("an error is missing, or its deviation below 0")
     if any(x is not None and (type(x) not in (int, float) or not isfinite(x)) for x in numbers):
         raise ValueError("a value is no finite number")
     if any(v.mean is None or None in v.values or not v.values for v in values):

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from idvae import __version__, data, methods
@@ -111,7 +112,7 @@ def text(
     ]
     parts += [_use(call, model), _facts(run, model, prepared), _options(run)]
     if found.scores is not None:
-        parts += ["## Scores", *_scores(found.scores)]
+        parts += ["## Scores", *_scores(found.scores, prepared.name)]
     if found.judged is not None:
         facts = found.judged["facts"]
         parts += [
@@ -204,7 +205,7 @@ def _options(run: Run) -> str:
     )
 
 
-def _scores(scores: Scores) -> list[str]:
+def _scores(scores: Scores, trained_on: str) -> list[str]:
     """A row an expert, the real-data baseline below it; then errors of reconstructions."""
     metrics = [m for m in METRICS if any(m in values for values in scores.row.values())]
     lines = [["expert", *(METRICS[m][0] for m in metrics)], ["---"] + ["---:"] * len(metrics)]
@@ -219,8 +220,12 @@ def _scores(scores: Scores) -> list[str]:
     told += f"against {reference['n'] or 0:,} real images"
     if "split" in reference:
         told += f" of the {reference['split']} split"
+    name = str(scores.about.get("reference") or trained_on)
+    if name.partition(", ")[0] != trained_on:
+        told += f", which are not of {trained_on} but of {Path(name).name}"
     if scores.true_data:
-        told += "; real data: held-out images, scored as if they were samples"
+        of = "held-out" if scores.about.get("held_out", True) else "other"
+        told += f"; real data: {of} images, scored as if they were samples"
     parts = ["\n".join(map(markdown_line, lines)), f"{told}."]
     if found := scores.reconstruction:
         named = ((RECONSTRUCTION.get(k, (k,))[0], v["mean"]) for k, v in found["values"].items())

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from idvae.report.table import markdown_line
+
 
 def markdown(values: Mapping[str, Any], expert: str) -> str:
     """One row a class or attribute, shares in percent.
@@ -22,7 +24,7 @@ def markdown(values: Mapping[str, Any], expert: str) -> str:
     lines.append("|---|" + "---:|" * len(columns))
     for name, row in rows.items():
         cells = [_cell(row.get(c), 1.0 if c == "identity" else 100.0) for c in columns]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append(markdown_line([name, *cells]))
     means = [
         np.mean([np.ravel(row[c])[0] for row in rows.values() if row.get(c) is not None])
         for c in columns

@@ -14,6 +14,7 @@ from idvae.io.files import atomic_file, read_bounded
 from idvae.report.interval import EXPLAINED, in_brackets
 from idvae.report.rows import Entry, Row, rows_of
 from idvae.report.significance import compare, in_words
+from idvae.report.table import markdown_line
 from idvae.training.run import Run
 
 FILE = "modes.json"  # of a run
@@ -151,7 +152,7 @@ def markdown(rows: Sequence[ModesRow], against: str | None = None) -> str:
             bold += in_brackets([100.0 * value for value in row.good.values], 1)
             seeds, least = len(row.good.values), f"{min(row.covered.values):.0f}"
             covered = _cell(row.covered, 1.0) + in_brackets(row.covered.values, 1)
-            lines.append(f"| {row.name} | {seeds} | {covered} | {least} | {bold} |")
+            lines.append(markdown_line([row.name, f"{seeds}", covered, least, bold]))
         values = {row.name: row.good.values for row in mine}
         tests = {"share of good samples": compare(values, False, against)}
         parts.append("\n".join(lines) + "\n\n" + in_words(tests, "###"))

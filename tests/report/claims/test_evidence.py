@@ -141,6 +141,20 @@ def test_evidence_of_the_first_format_is_read(place, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("old", "new"), [('"seed": 0', '"seed": null'), ('"x:fd": 1.0', '"x:fd": Infinity')]
+)
+def test_evidence_of_a_stranger_is_told(place, tmp_path, old, new):
+    file = tmp_path / evidence.FILE
+    evidence.gather(place, ["images"]).save(file)
+    assert evidence.gather(file, ["images"]).runs
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    with pytest.raises(UserError, match=r"is no evidence\.json"):
+        evidence.gather(file, ["images"])
+
+
+@pytest.mark.parametrize(
     ("made", "told"),
     [
         ({"width": 64}, "trainings of a differ in width"),

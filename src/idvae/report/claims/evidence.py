@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,11 @@ class Evidence:
                     plan: {run.data: {"scores": facts} for run in runs if run.plan == plan}
                     for plan, facts in content["facts"].items()
                 }
-            if not all(isinstance(v, int | float) for r in runs for v in r.values.values()):
-                raise ValueError("a value is no number")
+            numbers = [v for run in runs for v in run.values.values()]
+            if not all(isinstance(v, int | float) and isfinite(v) for v in numbers):
+                raise ValueError("a value is no finite number")
+            if not all(type(run.seed) is int for run in runs):
+                raise ValueError("a seed is no whole number")
             return cls(runs, content["facts"])
         except (OSError, *MISSHAPEN) as error:
             raise UserError(f"{path} is no {FILE} of idvae claims ({error})") from error
