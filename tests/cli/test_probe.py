@@ -114,6 +114,16 @@ def test_a_comparison_holds_probes(capsys):
     assert not Path("none/probe.csv").exists()
 
 
+def test_a_report_holds_probes():
+    for name in ("plain", "other"):
+        probed(name)
+    assert main(["report", "plain", "other", "gan", "--out", "page"]) == 0
+    page = Path("page/report.html").read_text()
+    assert "What codes know" in page
+    assert "linear probe" in page
+    assert "Without a probe: GAN." in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

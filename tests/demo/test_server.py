@@ -53,6 +53,17 @@ def good(demo):
     assert status == 200
 
 
+def test_an_address_of_ipv6_is_served_and_is_this_machines_alone():
+    try:
+        with socket.socket(socket.AF_INET6) as trying:
+            trying.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with served("avatars-64", "--host", "::1") as running:
+        assert running.address.startswith("http://[::1]:")
+        assert running.ask("/")[0] == 200
+
+
 def test_bad_uploads_get_a_message(demo):
     idle = demo.memory()
     frames = [Image.new("RGB", (20, 20), c) for c in ("red", "blue")]

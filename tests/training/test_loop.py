@@ -501,6 +501,11 @@ def test_one_process_trains_in_a_folder(digits, tmp_path):
     trainer.fit(intrude)
     assert [row["step"] for row in trainer.run.metrics()] == [2, 4, 6]
     start.resume(out, {"steps": 8}).fit()
+    late, early = (start.resume(out, {"steps": 10}) for _ in range(2))
+    early.fit()
+    with pytest.raises(UserError, match="has gone on to step 10 meanwhile"):
+        late.fit()
+    assert [row["step"] for row in early.run.metrics()] == [2, 4, 6, 8, 10]
 
 
 def test_a_run_has_all_its_files_from_its_first_moment(digits, tmp_path, monkeypatch):

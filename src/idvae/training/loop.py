@@ -74,7 +74,7 @@ class Trainer:
 
         Raises:
             DivergedError: a loss stopped being finite; the checkpoints before it are kept.
-            UserError: another process trains the same run.
+            UserError: another process trains the same run, or did since this one was made.
         """
         config = self.config
         self.method.train()
@@ -82,6 +82,8 @@ class Trainer:
         feed = batches.prefetched(self.inputs, self.step, config.steps, config.workers)
         alone = self.run.alone() if self.is_first else nullcontext()
         with alone, stop_signals() as stopped, lost_process_told(), closing(feed):
+            if self.is_first:
+                self.saving.check_newest(self.step)
             for inputs in feed:
                 self._train_step(inputs)
                 if self.step % config.log_every == 0 or self.step == config.steps:

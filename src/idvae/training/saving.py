@@ -55,6 +55,18 @@ class Saving:
             checkpoints.save(self.folder, checkpoint, self.keep)
         self.processes.barrier()
 
+    def check_newest(self, step: int) -> None:
+        """Refuse to go on from a step that another process has left behind since it was read.
+
+        Raises:
+            UserError: there is a checkpoint of a later one.
+        """
+        if self.newest > step:
+            raise UserError(
+                f"{self.run.path} has gone on to step {self.newest} meanwhile, by another process; "
+                "call it again"
+            )
+
     def restore(self) -> int:
         """Go back to the newest checkpoint, or to the start where there is none yet.
 

@@ -8,8 +8,9 @@ from hashlib import sha256
 from importlib.resources import files
 
 from idvae import __version__
+from idvae.errors import UserError
 from idvae.pictures.chart import Bars, Panel
-from idvae.report import reconstruction
+from idvae.report import probe, reconstruction
 from idvae.report.page import (
     blocks,
     conditional,
@@ -83,7 +84,8 @@ def _sections(subject: Subject, album: Album) -> list[Section]:
     shown, colours = subject.shown, subject.colours
     panels = curves.panels(subject.rows, colours)
     films, told = film.section(subject.rows, album)
-    missing = [*subject.unscored_words, *shown.told, *told]
+    probed, unprobed = _probed(subject)
+    missing = [*subject.unscored_words, *shown.told, *told, *unprobed]
     first = scores.table1(subject)
     if subject.points is not None:
         first = markdown.html(subject.points, "Modes")
@@ -93,6 +95,7 @@ def _sections(subject: Subject, album: Album) -> list[Section]:
         ("reconstruction", "Reconstruction (Figure 3)", scores.figure3(subject)),
         ("pictures", "Reconstructions and generations (Table 2)", blocks.section(shown, album)),
         ("conditions", "As asked (Figure 4)", conditional.section(shown, album)),
+        ("probe", "What codes know", probed),
         ("samples", "Samples over steps", films),
         ("ways", "Interpolations", ways.section(shown, album)),
         ("nearest", "Does it memorise?", nearest.section(shown, album)),
@@ -101,6 +104,15 @@ def _sections(subject: Subject, album: Album) -> list[Section]:
         ("repeat", "How to repeat it", repeat.section(subject) if subject.rows else None),
         ("missing", "What is not here", _list(missing)),
     ]  # fmt: skip
+
+
+def _probed(subject: Subject) -> tuple[Html | None, list[str]]:
+    """The table of probes, and why there is none where they cannot be compared."""
+    try:
+        there, absent = probe.probed_rows(subject.rows)
+    except UserError as error:
+        return None, [f"No table of what codes know: {error}."]
+    return markdown.html(probe.markdown(there, absent), "Probes") if there else None, []
 
 
 def _list(lines: Sequence[str]) -> Html | None:

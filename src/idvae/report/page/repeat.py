@@ -63,7 +63,9 @@ def section(subject: Subject) -> Html:
     shown = [details(file, tag("pre", tag("code", text))) for file, (_, text) in made.items()]
     told = (
         f"The files of options lie beside this page, in {FOLDER}/, and here, folded. The same "
-        "versions on a processor of the same kind give the same bits."
+        "versions on a processor of the same kind give the same bits. What scores do not keep, "
+        "such as the files of one's own experts and weights, or --true-data, is to be added to "
+        "idvae evaluate."
     )
     commands = tag("pre", tag("code", "\n".join(lines)), tabindex="0", role="group",
                    aria_label="commands")  # fmt: skip
