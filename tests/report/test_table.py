@@ -69,10 +69,10 @@ def test_csv_holds_every_digit():
 
 def test_latex_is_a_tabular_with_escaped_names():
     rows = paper()
-    rows[0].scores.name = "A_B & 50%"
+    rows[0].scores.name = "A_B & 50% ^~{"
     text = latex(table(rows))
     assert text.startswith(r"\begin{tabular}{lrrr}")
-    assert r"A\_B \& 50\%" in text
+    assert r"A\_B \& 50\% \textasciicircum{}\textasciitilde{}\{" in text
     assert r"\boldmath$105.45\pm 0.79$\unboldmath \\" in text
     assert text.count(r"\\") == 8
 

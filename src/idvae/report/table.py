@@ -294,8 +294,12 @@ def markdown_line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
+_IN_LATEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+    | {"α": r"$\alpha$"}
+)
+
+
 def _escaped(text: str) -> str:
-    out = text.replace("\\", r"\textbackslash ")
-    for character in "&%$#_{}":
-        out = out.replace(character, "\\" + character)
-    return out.replace("α", r"$\alpha$")
+    return text.translate(_IN_LATEX)
