@@ -151,11 +151,12 @@ def test_a_run_is_scored_by_its_validation_split_beside_its_usual_scores(tmp_pat
     model = load("run")
     expected = reconstruction(held_out, lambda x, numbers: model.reconstruct(x))
     assert by_split["reconstruction"]["values"] == expected["values"]
-    assert by_split["reconstruction"]["facts"] == expected["facts"] | {"split": "validation"}
+    told = {"split": "validation", "data": prepared.checksum}
+    assert by_split["reconstruction"]["facts"] == expected["facts"] | told
     assert by_split["facts"]["reference"]["n"] == len(held_out)
     assert by_split["about"]["step"] == usual["about"]["step"] == 2
     assert usual["facts"]["reference"].keys() == {"checksum", "n"}
-    assert usual["reconstruction"]["facts"].keys() == {"n", "indices", "experts"}
+    assert usual["reconstruction"]["facts"].keys() == {"n", "indices", "experts", "data"}
     assert main([*scoring, "--split", "validation"]) == 2  # not replaced unasked
     assert main(["compare", "run/scores-validation.json", "--out", "table"]) == 0
     assert "| VAE |" in (tmp_path / "table" / "table.md").read_text()

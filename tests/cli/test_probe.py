@@ -93,6 +93,7 @@ def test_an_encoder_that_is_told_the_class_does_not_know_it_by_that(capsys, monk
     assert probed("told", "--seed", "1")["values"] != found["values"]
 
 
+@pytest.mark.slow
 def test_attributes_are_probed_where_a_set_has_them():
     (known,) = probed("faces")["values"].items()
     assert known[0] == "attributes"

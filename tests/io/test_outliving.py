@@ -31,7 +31,7 @@ def test_what_is_printed_goes_where_it_went(capsys):
     assert capsys.readouterr() == ("one\n", "two\n")
 
 
-@pytest.mark.parametrize("gone", ["stdout", "stderr"])
+@pytest.mark.parametrize("gone", ["stdout", pytest.param("stderr", marks=pytest.mark.slow)])
 def test_a_training_goes_on_without_its_reader(tmp_path, gone):
     command = [
         *(sys.executable, "-m", "idvae", "train", "vae", "--data", "gaussians-ring"),

@@ -37,6 +37,8 @@ def test_a_run_made_with_other_options_is_not_taken_for_this_one(plan, tmp_path)
     sweep(plan(), out)
     with pytest.raises(UserError, match="vae-seed0 was made with other lr than the plan's"):
         jobs(Plan.read(plan(options={**OPTIONS, "lr": 0.5})), out)
+    with pytest.raises(UserError, match="is at step 3, beyond the plan's 2"):
+        jobs(Plan.read(plan(options={**OPTIONS, "steps": 2})), out)
     data.prepare("gaussians-ring", n=300, overwrite=True)
     with pytest.raises(UserError, match="made with other data"):
         jobs(Plan.read(plan()), out)
@@ -169,27 +171,6 @@ def test_only_what_has_a_condition_can_be_judged(plan, tmp_path, capsys):
     assert "-m" in capsys.readouterr().err
 
 
-def test_a_plan_with_fewer_steps_does_not_take_longer_runs_for_its_own(plan, tmp_path):
-    out = tmp_path / "out"
-    sweep(plan(), out)
-    with pytest.raises(UserError, match="is at step 3, beyond the plan's 2"):
-        jobs(Plan.read(plan(options={**OPTIONS, "steps": 2})), out)
-
-
-def test_a_second_phase_is_not_left_on_a_first_one_that_went_on(plan, tmp_path):
-    out = tmp_path / "out"
-    first = str(out / "{data}" / "dae-seed{seed}")
-    methods = {"dae": None, "rfgan": {"pretrained": first}}
-    sweep(plan(methods=methods), out)
-    methods["dae"] = {"steps": 5}
-    file = plan(methods=methods)
-    sweep_of_first = Plan.read(file).part(["dae"])
-    (job,) = jobs(sweep_of_first, out)
-    assert main(job.command("cpu", 1)[3:]) == 0
-    with pytest.raises(UserError, match=r"started from step 3 of .*, which is at step 5 now"):
-        jobs(Plan.read(file), out)
-
-
 def test_a_second_phase_starts_from_its_own_seeds_first(plan, tmp_path):
     out = tmp_path / "out"
     first = str(out / "{data}" / "dae-seed{seed}")
@@ -199,3 +180,9 @@ def test_a_second_phase_starts_from_its_own_seeds_first(plan, tmp_path):
         made = Run.open(out / "gaussians-ring" / f"rfgan-seed{seed}")
         assert made.config["options"]["pretrained"] == str(made.path.parent / f"dae-seed{seed}")
     assert all(job.left is None for job in jobs(Plan.read(file), out))
+    longer = Plan.read(plan(methods={"dae": {"steps": 5}, "rfgan": {"pretrained": first}}))
+    longer.seeds = [3]
+    (job,) = jobs(longer.part(["dae"]), out)
+    assert main(job.command("cpu", 1)[3:]) == 0
+    with pytest.raises(UserError, match=r"started from step 3 of .*, which is at step 5 now"):
+        jobs(longer, out)
