@@ -140,6 +140,7 @@ def test_a_part_of_a_plan_has_the_rows_and_seeds_that_are_named(plan, tmp_path, 
         (["--rows", "vea"], "the plan has no row vea; there are vae"),
         (["--seeds", "3"], "the plan has no seed 3; there are 0"),
         (["--seeds", "one"], "--seeds one are no whole numbers"),
+        (["--seeds", "²"], "--seeds ² are no whole numbers"),
     ):
         assert main(["sweep", str(file), "--out", str(tmp_path / "out"), *flags]) == 2
         assert told in capsys.readouterr().err

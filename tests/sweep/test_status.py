@@ -106,7 +106,6 @@ def test_a_damaged_file_is_told(asked, text):
     [
         (["--status", "nowhere"], "nowhere: no sweep began there"),
         (["--status", "x", "--out", "y"], "--status DIR stands alone"),
-        (["x.yaml", "--out", "x", "--seeds", "²"], "x.yaml"),
         (["--out", "x"], "say which FILE.yaml and --out DIR, or --status DIR"),
     ],
 )

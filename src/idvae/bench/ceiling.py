@@ -10,7 +10,7 @@ from idvae.bench.machine_rate import Layer, forward_macs, multiply_adds, passes,
 from idvae.bench.plain import PlainIDVAE, plain_layers
 from idvae.methods import get
 from idvae.networks import DataShape, NetworkConfig, Networks
-from idvae.training.distributed import autocast
+from idvae.training.distributed import autocast, weights_dtype
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Convolutions:
     ) -> None:
         nets = Networks(shape, networks)
         self.device, self.precision = device, precision
-        dtype = torch.float64 if precision == "64" else torch.float32
+        dtype = weights_dtype(precision)
         x = torch.zeros(shape.batch(batch), device=device, dtype=dtype)
         z = torch.zeros(batch, nets.z_dim, device=device, dtype=dtype)
         self.trunk, self.decoder = (

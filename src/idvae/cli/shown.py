@@ -22,6 +22,7 @@ from idvae.report import conditions
 from idvae.report.page.subject import Conditional, Nearest, Shown, Ways
 from idvae.report.rows import Row
 from idvae.training.distributed import torch_device
+from idvae.training.run import JUDGEMENT
 from idvae.training.start import data_of
 
 WAYS, STEPS = 4, 8  # ways that are shown, and images on each
@@ -187,7 +188,7 @@ def _conditional(model: Model, data: PreparedSet | None) -> Conditional:
 
 
 def _judgement(model: Model) -> str | None:
-    file = model.run.path / "conditions.json"
+    file = model.run.path / JUDGEMENT
     if not file.is_file():
         return None
     try:

@@ -18,7 +18,7 @@ from idvae.report import conditions
 from idvae.report.table import markdown_line
 from idvae.report.training import images, with_unit
 from idvae.training import settings
-from idvae.training.run import Run
+from idvae.training.run import JUDGEMENT, Run
 from idvae.training.run_config import FIRST_PHASE
 from idvae.training.settings import Settings, TrainConfig
 from idvae.training.start import how_to_prepare
@@ -56,7 +56,7 @@ def findings(run: Run, step: int) -> Findings:
     if (file := run.path / file_name()).is_file():
         scores = Scores.load(file)
         _check_step(file, scores.about.get("step"), step)
-    if (file := run.path / "conditions.json").is_file():
+    if (file := run.path / JUDGEMENT).is_file():
         try:
             judged = json.loads(read_bounded(file, MOST_JUDGED))
             _check_step(file, judged["facts"]["step"], step)

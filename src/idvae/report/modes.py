@@ -15,9 +15,8 @@ from idvae.report.interval import EXPLAINED, in_brackets
 from idvae.report.rows import Entry, Row, rows_of
 from idvae.report.significance import compare, in_words
 from idvae.report.table import markdown_line
-from idvae.training.run import Run
+from idvae.training.run import MODES, Run
 
-FILE = "modes.json"  # of a run
 MOST = 1 << 16  # bytes of one
 COUNTS = ("step", "covered", "modes", "n")
 
@@ -63,7 +62,7 @@ def save(run: Run, step: int, found: ModesReport, n: int) -> None:
         "good_share": found.good_share,
         "n": n,
     }
-    with atomic_file(run.path / FILE) as temporary:
+    with atomic_file(run.path / MODES) as temporary:
         temporary.write_text(json.dumps(row) + "\n", encoding="utf-8")
 
 
@@ -112,7 +111,7 @@ def _row(data: str, row: Row) -> ModesRow:
 
 
 def _found(run: Run) -> dict[str, int | float]:
-    file, again = run.path / FILE, f"idvae train --resume {quote(str(run.path))}"
+    file, again = run.path / MODES, f"idvae train --resume {quote(str(run.path))}"
     try:
         found = json.loads(read_bounded(file, MOST))
         if any(type(found[key]) is not int or found[key] < 0 for key in COUNTS):
@@ -121,7 +120,7 @@ def _found(run: Run) -> dict[str, int | float]:
             raise ValueError("good_share is no share")
         return found
     except FileNotFoundError as error:
-        raise UserError(f"{run.path} has no {FILE}; write it with {again}") from error
+        raise UserError(f"{run.path} has no {MODES}; write it with {again}") from error
     except MISSHAPEN as error:
         raise UserError(
             f"{file} is damaged ({error}); remove it and write it anew with {again}"

@@ -57,6 +57,16 @@ def permutation_test(groups: Sequence[Sequence[float]], labellings: int = LABELL
     return Outcome(as_far / ways if exact else (1 + as_far) / (1 + ways), exact)
 
 
+def points_two_ways(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether the values that count in a test of two groups and all values have no side in common.
+
+    A p of those that count would then be told of a difference that is the other way.
+    """
+    size = min(len(one), len(other))
+    of_all = np.mean(one) - np.mean(other)
+    return bool(of_all * (np.mean(one[:size]) - np.mean(other[:size])) <= 0)
+
+
 def least_p(n: int) -> float:
     """The smallest p that two groups of n values can give."""
     return 2 / comb(2 * n, n)

@@ -28,7 +28,7 @@ from functools import cache
 from itertools import combinations, count
 from math import inf
 
-from idvae.report.permutation import LABELLINGS, SEED, least_p, permutation_test
+from idvae.report.permutation import LABELLINGS, SEED, least_p, permutation_test, points_two_ways
 from idvae.report.sentences import listing
 
 LEAST = 3  # seeds a row, below which it is left out
@@ -136,15 +136,16 @@ def compare(
         p = _holm_of_pairs(p_of, len(groups)) if many else closed(p_of, len(groups))
     else:
         p = _holm_against(p_of, len(groups)) if many else closed_against(p_of, len(groups))
-    pairs = []
-    for name, corrected in zip(others, p, strict=True):
-        size = min(len(enough[row]), len(enough[name]))
-        of_all = sign * (means[row] - means[name])
-        of_tested = sign * (sum(enough[row][:size]) - sum(enough[name][:size]))
-        # Where all runs and those tested point to two sides, nothing is told.
-        pairs.append(Pair(name, of_all < 0, corrected if of_all * of_tested > 0 else 1.0))
+    pairs = tuple(
+        Pair(
+            name,
+            sign * means[row] < sign * means[name],
+            1.0 if points_two_ways(enough[row], enough[name]) else corrected,
+        )
+        for name, corrected in zip(others, p, strict=True)
+    )
     seeds = tuple(map(len, groups))
-    return Compared(row, against is not None, first, tuple(pairs), seeds, few, exact)
+    return Compared(row, against is not None, first, pairs, seeds, few, exact)
 
 
 def closed(p_of: Callable[[frozenset[int]], float], rows: int) -> list[float]:

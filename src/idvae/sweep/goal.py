@@ -14,12 +14,10 @@ from idvae.errors import UserError
 from idvae.evaluate.scores import Scores
 from idvae.io.locks import is_held
 from idvae.sweep.log import Log
-from idvae.training.run import Run, checkpoint_steps
+from idvae.training.run import JUDGEMENT, MODES, Run, checkpoint_steps
 
 State = Literal["waiting", "running", "failed", "finished", "scored"]
 Left = Literal["train", "evaluate", "judge"]
-JUDGEMENT = "conditions.json"  # of `idvae judge`, in the run
-MODES = "modes.json"  # of `idvae train` on points, in the run
 
 
 @dataclass(frozen=True)

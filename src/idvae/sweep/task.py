@@ -3,7 +3,8 @@
 import sys
 from dataclasses import dataclass
 
-from idvae.sweep.goal import JUDGEMENT, Goal, Left
+from idvae.sweep.goal import Goal, Left
+from idvae.training.run import JUDGEMENT
 
 
 @dataclass(frozen=True)

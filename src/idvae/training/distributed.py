@@ -181,6 +181,11 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(trim, 2**31 - 1)) and bool(mallopt(mmap, 2**30))
 
 
+def weights_dtype(precision: str) -> torch.dtype:
+    """What weights and losses are in; bf16 and tf32 narrow what is multiplied alone."""
+    return torch.float64 if precision == "64" else torch.float32
+
+
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """bf16 for the networks where `precision` says so, without torch's cache of narrowed weights.
 

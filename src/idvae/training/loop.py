@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
 
-from torch import Tensor, float32, float64
+from torch import Tensor
 
 from idvae.data.conditions import Condition
 from idvae.data.prepared import PreparedSet
@@ -11,7 +11,12 @@ from idvae.training import batches
 from idvae.training.averaging import Averages
 from idvae.training.build import data_shape, placed_method
 from idvae.training.cuda_graphs import recorded
-from idvae.training.distributed import autocast, join_processes, lost_process_told
+from idvae.training.distributed import (
+    autocast,
+    join_processes,
+    lost_process_told,
+    weights_dtype,
+)
 from idvae.training.inputs import Inputs
 from idvae.training.metrics import Log, Means, check_finite
 from idvae.training.run import Run
@@ -44,7 +49,7 @@ class Trainer:
         self.processes = here = join_processes(
             config.device, config.precision, config.threads, config.patience
         )
-        self.dtype = float64 if config.precision == "64" else float32
+        self.dtype = weights_dtype(config.precision)
         condition = Condition.of(data, config.condition)
         self.method = method = placed_method(
             settings, data_shape(data, condition), here, self.dtype

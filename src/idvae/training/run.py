@@ -257,6 +257,9 @@ def _is_run(folder: Path) -> bool:
     return True
 
 
+MODES = "modes.json"  # of `idvae train` on points
+JUDGEMENT = "conditions.json"  # of `idvae judge`
+
 # What the training itself and the commands write there unasked.
 FOLDER = Kind(
     "a run folder",
@@ -275,11 +278,11 @@ FOLDER = Kind(
         "tensorboard",
         "tensorboard/events.out.tfevents.*",
         "curves.png",
-        "modes.json",
+        MODES,
         "scores.json",
         *(f"scores-{split}.json" for split in SPLITS),
         "probe.json",
-        "conditions.json",
+        JUDGEMENT,
         "conditions.md",
     ),
     _is_run,

@@ -24,21 +24,19 @@ import numpy as np
 from idvae.errors import MISSHAPEN, UserError
 from idvae.evaluate.scores import Scores, differing, in_words
 from idvae.io.files import atomic_file
-from idvae.report import modes
 from idvae.report.rows import FREE, makings, seed_of
-from idvae.training.run import Run
+from idvae.training.run import JUDGEMENT, MODES, Run
 from idvae.training.run_config import FIRST_PHASE
 
 FORMAT = 2
 FILE = "evidence.json"
 _JUDGED = ("generated", "edited", "kept")
-_JUDGEMENT = "conditions.json"
 KINDS = ("scores", "reconstructions", "modes", "judgements")  # of facts
 # What makes a file of measures again, after its run.
 _AGAIN = {
     "scores.json": "idvae evaluate {} --overwrite, with the options of the others",
-    modes.FILE: "idvae train --resume {}, which counts them at its end",
-    _JUDGEMENT: "idvae judge {} --overwrite, with the options of the others",
+    MODES: "idvae train --resume {}, which counts them at its end",
+    JUDGEMENT: "idvae judge {} --overwrite, with the options of the others",
 }
 
 
@@ -188,14 +186,14 @@ def _seen(plan: str, run: Run) -> tuple[Seen, dict[str, Mapping[str, Any]]]:
             values |= {metric: value["mean"] for metric, value in found.items()}
             given = scores.reconstruction["facts"]
             facts["reconstructions"] = {name: given[name] for name in ("n", "indices")}
-    if _there(folder, modes.FILE, files):
-        counted = _json(folder / modes.FILE, ("step", "n", "modes", "covered", "good_share"))
-        _check_step(run, modes.FILE, counted["step"])
+    if _there(folder, MODES, files):
+        counted = _json(folder / MODES, ("step", "n", "modes", "covered", "good_share"))
+        _check_step(run, MODES, counted["step"])
         facts["modes"] = {name: counted[name] for name in ("step", "n", "modes")}
         values |= {name: float(counted[name]) for name in ("covered", "good_share")}
-    if _there(folder, _JUDGEMENT, files):
-        judged = _json(folder / _JUDGEMENT, ("rows", "facts"))
-        _check_step(run, _JUDGEMENT, judged["facts"].get("step"))
+    if _there(folder, JUDGEMENT, files):
+        judged = _json(folder / JUDGEMENT, ("rows", "facts"))
+        _check_step(run, JUDGEMENT, judged["facts"].get("step"))
         facts["judgements"] = {name: judged["facts"].get(name) for name in ("n", "classifier")}
         for name in _JUDGED:
             rows = judged["rows"].values()

@@ -27,7 +27,7 @@ from idvae.report.claims.claim import Claim, Part
 from idvae.report.claims.evidence import Evidence, Seen
 from idvae.report.claims.measures import less_is_better, meant
 from idvae.report.interval import p_of_mean, quantile
-from idvae.report.permutation import least_p, permutation_test
+from idvae.report.permutation import least_p, permutation_test, points_two_ways
 from idvae.report.significance import LEAST, LEVEL, holm
 
 Verdict = Literal["holds", "does not hold", "undecided"]
@@ -217,10 +217,7 @@ def against_row(
     less = less_is_better(measure)
     worse = _made_worse(others, margin, less)
     ahead = mean(values) < mean(worse) if less else mean(values) > mean(worse)
-    p = permutation_test([values, worse]).p
-    size = min(len(values), len(worse))
-    if (mean(values) < mean(worse)) != (mean(values[:size]) < mean(worse[:size])):
-        p = 1.0  # all runs and those tested point to two sides
+    p = 1.0 if points_two_ways(values, worse) else permutation_test([values, worse]).p
     verdict = _alone(p, ahead)
     needed = None if verdict != "undecided" else seeds_needed(values, worse)
     return Comparison(
