@@ -84,3 +84,30 @@ def test_latent_space(tmp_path):
     run("latent_space.py", "digits", "--out", "latent", cwd=tmp_path)
     for name in ("nearest", "edited"):
         assert np.asarray(Image.open(tmp_path / "latent" / f"{name}.png")).shape[0] > 8 * 16
+
+
+@pytest.mark.parametrize("method", ["ali-mixture", "gan-mixture"])
+def test_ali_mixture(method, tmp_path):
+    """Both learn by the command line, which goes on where they stopped: the package knows neither.
+
+    The first layer of D is maxout over what it is given: four numbers for ALI, two for the GAN.
+    """
+    from safetensors.numpy import load_file
+
+    short = ["--config", EXAMPLES / "ali_mixture.yaml", "--batch-size", 8, "--seed", 3]
+    train = ["train", method, "--data", "gaussians-grid", *short, "--steps", 2, "--out", "run"]
+    run("ali_mixture.py", *train, cwd=tmp_path)
+
+    def weights():
+        newest = sorted((tmp_path / "run" / "checkpoints").iterdir())[-1]
+        return load_file(newest / "model.safetensors")
+
+    before = weights()
+    first = next(w for name, w in before.items() if name.endswith("layers.0.weight"))
+    assert first.shape == (5 * 200, 4 if method == "ali-mixture" else 2)
+    said = run("ali_mixture.py", "train", "--resume", "run", "--steps", 4, cwd=tmp_path)
+    assert "steps 2 to 4" in said
+    assert "of 25" in said
+    after = weights()
+    still = [name for name, w in before.items() if np.array_equal(w, after[name])]
+    assert not still, still

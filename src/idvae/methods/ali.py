@@ -44,8 +44,7 @@ class ALI(Method):
         Both gradients are of one forward pass, and only then anything moves.
         """
         with statistics_of("real"):
-            mu, logvar = self.enc(self.trunk(x, y))
-        code = mu + (0.5 * logvar).exp() * eps  # [2]
+            code = self.code(x, y, eps)
         with statistics_of("prior"):
             x_gen = self.dec(z, y)
         of_enc, of_dec = self.pair(x, code, y), self.pair(x_gen, z, y)
@@ -56,6 +55,11 @@ class ALI(Method):
                 "dis": losses.real_fake(of_enc, of_dec),
             }
         )
+
+    def code(self, x: Tensor, y: Tensor | None, eps: Tensor) -> Tensor:
+        """A code (B, Z) of q(z|x), for ε ~ N(0, I), shape (B, Z)."""
+        mu, logvar = self.enc(self.trunk(x, y))
+        return mu + (0.5 * logvar).exp() * eps  # [2]
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.enc(self.trunk(x, y))[0]
