@@ -323,6 +323,16 @@ def test_few_images_are_told_with_the_rank():
     assert any("need more than 5 images" in w for w in four.warnings)
 
 
+def test_an_expert_that_gives_nothing_of_what_was_asked_is_told():
+    """The Inception Score is of logits, and `toy` has none."""
+    found = scored(metrics=("is",))
+    told = [w for w in found.warnings if "none of is can be had of it" in w]
+    assert [w.partition(":")[0] for w in told] == [e for e, row in found.row.items() if not row]
+    assert found.row[toy().name] == {}
+    assert len(told) == 1
+    assert not [w for w in scored().warnings if "can be had of it" in w]
+
+
 @pytest.mark.parametrize(
     ("what", "changes", "words"),
     [

@@ -131,6 +131,8 @@ def evaluate(
     facts = _facts(opened, metrics, n, real, seed)
     row = _row(source, opened, metrics, n, parts, real, balls, seed, announce, "sample sets")
     warnings = _warnings(opened, n, parts, repeats, real)
+    asked = ", ".join(metrics)
+    warnings += [f"{e}: none of {asked} can be had of it here" for e, of in row.items() if not of]
     baseline: Row = {}
     if true_data is not False:
         baseline = _baseline(
