@@ -75,6 +75,16 @@ def test_the_way_between_two_codes_stays_in_range(name):
         np.testing.assert_allclose(way[:, 4], (a + b) / 2, atol=1e-6)
 
 
+def test_the_way_between_codes_that_nearly_face_one_another_is_on_the_sphere():
+    """The cosine of their angle is −1 in float32."""
+    off = np.float32(1e-3)
+    a = np.array([[1.0, 0.0]], np.float32)
+    b = np.array([[-np.cos(off), np.sin(off)]], np.float32)
+    way = PRIORS["sphere"].between(a, b, T)
+    assert way.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(way, axis=2), 1, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", methods.names())
 def test_codes_of_a_method_are_drawn_and_encoded_in_the_range_of_its_prior(name):
     cls = methods.get(name)

@@ -37,7 +37,7 @@ class Within:
     def holds(self, value: float) -> bool:
         """Whether a number lies there."""
         return (
-            math.isfinite(value)
+            (isinstance(value, int) or math.isfinite(value))  # a long int is no float
             and (self.least is None or value >= self.least)
             and (self.above is None or value > self.above)
             and (self.most is None or value <= self.most)
@@ -52,8 +52,9 @@ class Within:
         return " and ".join(told) or "finite"
 
 
-Count = Annotated[int, Within(least=1)]
-OrNone = Annotated[int, Within(least=0)]  # a count, 0 for none
+MOST = 2**31 - 1  # that torch takes for a size or a count everywhere
+Count = Annotated[int, Within(least=1, most=MOST)]
+OrNone = Annotated[int, Within(least=0, most=MOST)]  # a count, 0 for none
 Weight = Annotated[float, Within(least=0)]  # of a loss; below 0 it would be maximised
 Rate = Annotated[float, Within(above=0)]
 Share = Annotated[float, Within(least=0, most=1)]

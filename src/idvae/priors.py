@@ -58,13 +58,15 @@ class Sphere(Normal):
 
     def between(self, a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
         """The great circle; the straight line where the two codes are, or face, one another."""
+        kind = a.dtype
+        a, b, t = (values.astype(np.float64) for values in (a, b, t))  # arccos near −1 needs them
         cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
         angle = np.arccos(np.clip(cosine, -1.0, 1.0))[:, None, None]
         sine = np.sin(angle)
         curved = (np.sin((1 - t) * angle) * a[:, None] + np.sin(t * angle) * b[:, None]) / (
             np.where(sine > 1e-6, sine, 1.0)
         )
-        return np.where(sine > 1e-6, curved, super().between(a, b, t))
+        return np.where(sine > 1e-6, curved, super().between(a, b, t)).astype(kind)
 
 
 class Uniform(Normal):

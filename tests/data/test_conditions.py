@@ -67,6 +67,7 @@ def test_a_config_brings_it_back():
         ("Smilling", "no attribute 'Smilling'; did you mean Smiling"),
         ("Smiling,Smiling", "names an attribute twice"),
         (",", "names no attribute; there are Bald, "),
+        ("", "names no attribute; there are Bald, "),  # as of a shell's variable that is not set
         ("labels", "has no classes"),
     ],
 )

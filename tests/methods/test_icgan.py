@@ -87,3 +87,43 @@ def test_the_first_run_is_neither_replaced_nor_given_up(data_root, tmp_path):
     (run.path / "frozen.safetensors").write_bytes(b"cut")
     with pytest.raises(UserError, match=r"is damaged .*put back the file"):
         start.resume(run.path, {"steps": 99})
+
+
+@pytest.mark.parametrize("first", ["vae", "dae", "avb"])
+def test_nor_is_one_taken_whose_networks_keep_no_statistics(first, data_root, tmp_path):
+    few = {k: v for k, v in FEW.items() if k != "grid_every"} | {"grid_every": 0}
+    other = start.train(first, "gaussians-ring", tmp_path / first, **few)
+    with pytest.raises(UserError, match="never showed its decoder codes of the prior"):
+        start.train("icgan", "gaussians-ring", tmp_path / "run", pretrained=str(other.path), **few)
+
+
+def test_what_the_first_run_was_told_must_mean_the_same(tmp_path, monkeypatch):
+    """As many attributes are not the same ones, and their order is that of y."""
+    monkeypatch.setenv("IDVAE_DATA", str(tmp_path / "data"))
+    faces = data.prepare("avatars", size=16, n=40)
+    path, options = str(faces.path), {**FEW, "width": 2}
+
+    def trained(method, condition, **more):
+        out = tmp_path / f"{method}-{condition}-{len(more)}"
+        return start.train(method, path, out, condition=condition, **options, **more)
+
+    first = trained("gan", "Bald,Smiling")
+    given = {"pretrained": str(first.path)}
+    for other, told in (
+        ("Smiling,Bald", "told Bald, Smiling, and this run is to be told Smiling, Bald"),
+        ("Bald,Eyeglasses", "told Bald, Smiling, and this run is to be told Bald, Eyeglasses"),
+        (None, "told Bald, Smiling, and this run is to be told no condition"),
+    ):
+        with pytest.raises(UserError, match=f"{told}; give the same --condition"):
+            trained("icgan", other, **given)
+    assert trained("icgan", "Bald,Smiling", **given).path.is_dir()
+    with pytest.raises(UserError, match=r"told Bald, and .* told Smiling; give the same"):
+        trained("rfgan", "Smiling", pretrained=str(trained("dae", "Bald").path))
+
+
+def test_a_first_run_of_other_networks_is_told_as_that(data_root, tmp_path):
+    digits = str(data.resolve("digits").path)
+    first = start.train("gan", digits, tmp_path / "first", **FEW)
+    wide = FEW | {"width": 6, "pretrained": str(first.path)}
+    with pytest.raises(UserError, match=r"has a 'dec' of another shape .* --preset, --width"):
+        start.train("icgan", digits, tmp_path / "run", **wide)

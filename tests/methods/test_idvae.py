@@ -213,10 +213,10 @@ def test_the_contract_holds_whatever_is_shared(share, schedule):
     )
 
 
-def built(share, shape=None, **options):
+def built(share, shape=None, auxiliary=0.0, **options):
     torch.manual_seed(2)
     nets = Networks(shape or DataShape(32, 1), NetworkConfig(width=4, z_dim=5, **options))
-    return methods.get("idvae")(nets, methods.get("idvae").Config(share=share))
+    return methods.get("idvae")(nets, methods.get("idvae").Config(share=share, auxiliary=auxiliary))
 
 
 def weights(network):
@@ -246,11 +246,12 @@ def test_what_is_not_shared_is_there_twice_and_belongs_to_its_own_update():
 
 @pytest.mark.parametrize("share", ["none", "1", "3"])
 def test_all_but_the_encoders_own_trunk_begins_as_where_the_trunk_is_shared(share):
-    whole, part = built("trunk"), built(share)
+    shape = DataShape(32, 1, condition=3)
+    whole, part = (built(s, shape, auxiliary=1.0) for s in ("trunk", share))
     begins = [
         [p for net in nets if isinstance(net, nn.Module) for p in net.parameters()]
         for nets in (
-            (method.shared, method.dis_trunk, method.enc, method.dis, method.dec)
+            (method.shared, method.dis_trunk, method.enc, method.dis, method.dec, method.classify)
             for method in (whole, part)
         )
     ]

@@ -6,6 +6,7 @@ No weight moves and nothing is drawn anew, so the numbers are equal up to roundi
 import pytest
 import torch
 
+from idvae import methods
 from idvae.networks import BatchNorm, DataShape, statistics_of
 from methods.oracle import normal_code, still_gradients
 from methods.recorder import clone, run_step
@@ -83,3 +84,12 @@ def test_they_are_of_real_images_and_of_each_kind_of_codes(name, options, shape,
             torch.testing.assert_close(
                 getattr(found[place], buffer), theirs, rtol=1e-9, atol=1e-12, msg=place
             )
+
+
+@pytest.mark.parametrize("name", [n for n in methods.names() if "dec" not in methods.get(n).frozen])
+def test_who_shows_its_decoder_codes_of_the_prior_says_so(name):
+    """IcGAN takes no decoder of the others, and not every preset has statistics that would tell."""
+    method = run_step(name, DataShape(16, 1), "small").method
+    moved = [bool(norm.running_mean[0].any()) for norm in norms(method.dec).values()]
+    assert moved
+    assert set(moved) == {methods.get(name).decodes_prior}

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from idvae.errors import UserError
 from idvae.networks import DataShape
 from methods.oracle import (
     SHAPES,
@@ -153,3 +154,8 @@ def test_equilibrium_and_margin_are_off_by_default():
     config = run_step("vae-gan", DataShape(0, 2)).method.config
     assert config.equilibrium is None
     assert config.margin == 0.35
+
+
+def test_a_margin_is_around_an_equilibrium():
+    with pytest.raises(UserError, match="--margin is around an --equilibrium"):
+        run_step("vae-gan", margin=0.1)

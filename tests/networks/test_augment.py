@@ -63,3 +63,8 @@ def test_float32_numbers_just_below_1_stay_within_the_image():
 def test_an_unknown_kind_is_told(policy):
     with pytest.raises(UserError, match=r"--augment: unknown .* colour, translation, cutout"):
         kinds_of(policy)
+
+
+def test_a_kind_alters_an_image_once():
+    with pytest.raises(UserError, match="colour, colour names a kind twice"):
+        kinds_of("colour, colour")

@@ -522,3 +522,29 @@ def test_a_run_has_all_its_files_from_its_first_moment(digits, tmp_path, monkeyp
             assert not (out / "config.yaml").exists()
     begin(digits, empty, condition="labels")
     assert Run.open(empty).conditions().shape[1] == 10
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"lr_final": 1.0, "lr_steps": 2}, "--lr-steps is how long .* pass another --lr-final"),
+        ({"optimizer": "sgd", "betas_of": {"dec": (0.1, 0.2)}}, "--betas-of.dec: sgd, .* no betas"),
+        (
+            {"condition": "labels", "edits": 0.02},
+            r"--edits 0\.02 of --batch-size 16 is no image; one is 0\.0625",
+        ),
+        (
+            {"condition": "labels", "mismatch": 1.0, "turned": 0.03},
+            r"--turned 0\.03 of --batch-size 16 is no image",
+        ),
+    ],
+)
+def test_what_would_do_nothing_is_refused(digits, tmp_path, options, words):
+    with pytest.raises(UserError, match=words):
+        begin(digits, tmp_path / "run", batch_size=16, **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_points_are_not_mirrored(data_root, tmp_path):
+    with pytest.raises(UserError, match="--flip mirrors images, and gaussians-ring has points"):
+        start.train("vae", "gaussians-ring", tmp_path / "run", flip=True, steps=1)

@@ -39,3 +39,8 @@ def test_what_is_decided_here_is_no_option(option):
 def test_on_and_off_are_1_and_0():
     with pytest.raises(UserError, match=r"amsgrad 0\.5: it is 1 for on or 0 for off"):
         make("adam", [nn.Parameter(torch.ones(3))], 0.1, (0.9, 0.99), {"amsgrad": 0.5})
+
+
+def test_what_takes_several_numbers_is_no_option():
+    with pytest.raises(UserError, match=r"--optimizer-options.etas: it is no single number"):
+        make("rprop", [nn.Parameter(torch.ones(3))], 0.1, (0.9, 0.99), {"etas": 0.5})

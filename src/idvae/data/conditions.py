@@ -49,7 +49,7 @@ class Condition:
         Raises:
             UserError: the set has no classes or attributes, or not these.
         """
-        if not asked:
+        if asked is None:
             return None
         if asked == LABELS:
             if not data.classes:

@@ -41,6 +41,7 @@ class AVB(Method):
         "Autoencoders and Generative Adversarial Networks"
     )
     Config = AVBConfig
+    decodes_prior = False
     equations = {
         "vae": "[L_recons + beta (T(x, z) + log r(z|x) - log p(z))] / coordinates of x   [3.9]",
         "critic": "-[log sigma(T(x, z)) + log(1 - sigma(T(x, z_r)))], z_r ~ r(z|x)   [3.3]",

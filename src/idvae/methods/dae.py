@@ -33,6 +33,7 @@ class DAE(Method):
     title = "Denoising autoencoder"
     source = "Vincent et al., Extracting and Composing Robust Features with Denoising Autoencoders"
     Config = DAEConfig
+    decodes_prior = False
     equations = {"dae": "|x - Dec(Enc(x + noise n))|, n ~ N(0, I)"}
 
     def __init__(self, nets: Networks, config: DAEConfig) -> None:

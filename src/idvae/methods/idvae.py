@@ -170,11 +170,11 @@ class IDVAE(Adversarial):
         self.enc = nets.gaussian_head()
         self.dis = nets.logit_head(config.deviation)
         self.dec = nets.decoder()
+        self.classify = nets.condition_head(judges=True) if config.auxiliary else unchanged
         self.enc_trunk = self.dis_trunk
         if self.dis_trunk is not unchanged:  # the last: all else begins as where it is shared
             _, self.enc_trunk = nets.trunk_in_two(config.share)
             self.reads = "features_enc"
-        self.classify = nets.condition_head(judges=True) if config.auxiliary else unchanged
         dis, enc, dec = ("dis_trunk", "dis", "classify"), ("enc_trunk", "enc"), ("dec",)
         groups = {
             "dis-first": {"dis": ("shared", *dis), "enc": ("shared", *enc), "dec": dec},

@@ -40,6 +40,7 @@ class Method(nn.Module):
         equations: what `idvae methods` prints, loss name → formula.
         prior: p(z), a name in `priors.PRIORS`: "normal", "sphere" or "uniform".
         reconstructs: whether it encodes.
+        decodes_prior: whether training shows its decoder codes of p(z).
         reads: what the head of the encoder reads, the name of its trunk or of a method (x, y) → h.
         judges: whether it has a discriminator of images, and `logit` gives its answer.
         averaged: networks whose averaged weights sampling and encoding use, where averages are
@@ -77,6 +78,7 @@ class Method(nn.Module):
     repeats: Mapping[str, int]
     prior: ClassVar[str] = "normal"
     reconstructs: ClassVar[bool] = True
+    decodes_prior: ClassVar[bool] = True
     reads: str = "trunk"
     judges: ClassVar[bool] = False
     averaged: ClassVar[tuple[str, ...]] = ("dec",)

@@ -68,6 +68,7 @@ class SoftIntroVAE(Method):
         self.groups = {"enc": ("trunk", "enc"), "dec": ("dec",)}
         self.scale = 1.0 / math.prod(nets.shape.batch(1))  # s
         self.early_steps = config.vae_steps
+        self.errors_of_fakes = config.gamma_r > 0  # a scheduled number becomes a tensor
 
     def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
         """z' ~ p(z), and ε for the codes of x, x̃ and x', each of shape (n, Z)."""
@@ -130,7 +131,7 @@ class SoftIntroVAE(Method):
         for fake, eps in fakes.values():
             q_fake = self.posterior(fake, y)
             loss = loss + 0.5 * c.beta_kl * losses.divergence(*q_fake).mean()
-            if c.gamma_r:
+            if self.errors_of_fakes:
                 again = self.dec(_sample(q_fake, eps).detach(), y)
                 rec = losses.squared(fake.detach(), again).mean()
                 loss = loss + 0.5 * c.gamma_r * c.beta_rec * rec

@@ -33,6 +33,7 @@ class VAE(Method):
     title = "VAE"
     source = "Kingma and Welling, Auto-Encoding Variational Bayes"
     Config = VAEConfig
+    decodes_prior = False
     equations = {"vae": "L_recons + beta L_prior   [3, 10]"}
 
     def __init__(self, nets: Networks, config: VAEConfig) -> None:

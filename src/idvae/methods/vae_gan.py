@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from idvae import losses
+from idvae.errors import UserError
 from idvae.methods.adversarial import Adversarial, AdversarialConfig
 from idvae.methods.method import Update
 from idvae.networks import Networks, statistics_of
@@ -53,6 +54,8 @@ class VAEGAN(Adversarial):
 
     def __init__(self, nets: Networks, config: VAEGANConfig) -> None:
         super().__init__(nets, config)
+        if config.equilibrium is None and config.margin != VAEGANConfig.margin:
+            raise UserError("--margin is around an --equilibrium, and there is none")
         self.trunk = nets.trunk()
         self.enc = nets.gaussian_head()
         self.dec = nets.decoder()

@@ -61,13 +61,15 @@ def kinds_of(policy: str) -> tuple[str, ...]:
     """The names in a list such as `colour,translation`, in its order.
 
     Raises:
-        UserError: one that is not known.
+        UserError: one that is not known, or stands there twice.
     """
     kinds = tuple(kind.strip() for kind in policy.split(","))
     for kind in kinds:
         if kind not in KINDS:
             hint = did_you_mean(kind, KINDS)
             raise UserError(f"--augment: unknown {kind!r}; {hint} there are {', '.join(KINDS)}")
+    if len(set(kinds)) < len(kinds):
+        raise UserError(f"--augment {policy} names a kind twice")
     return kinds
 
 

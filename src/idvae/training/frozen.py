@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from idvae import methods
+from idvae.data.conditions import Condition
 from idvae.errors import UserError
 from idvae.io.files import atomic_file
 from idvae.methods.method import Method
@@ -16,14 +17,19 @@ from idvae.training.run import Run
 FILE = "frozen.safetensors"
 
 
-def pretrain(method: Method) -> int | None:
+def pretrain(method: Method, condition: Condition | None) -> int | None:
     """Give a method's frozen networks their weights, from the run that its option names.
+
+    Args:
+        method: whose frozen networks have weights of no use yet.
+        condition: of the run that is to be; what was told of the other must mean the same.
 
     Returns:
         the step of that run; None where the method has no such networks.
 
     Raises:
-        UserError: no run is named, it is not at its end, or it has no network that fits.
+        UserError: no run is named, it is not at its end, it was told another condition, or it has
+            no network that fits.
     """
     if not method.frozen:
         return None
@@ -41,6 +47,14 @@ def pretrain(method: Method) -> int | None:
             f"{run.path} draws codes of the {other.prior} prior, and {method.title} of the "
             f"{method.prior} one: its decoder does not know them"
         )
+    if "dec" in method.frozen and not other.decodes_prior:
+        raise _knows_no_prior(run, method)
+    told = Condition.from_config(run.config.get("condition"))
+    if _meaning(told) != _meaning(condition):
+        raise UserError(
+            f"{run.path} was told {_in_words(told)}, and this run is to be told "
+            f"{_in_words(condition)}; give the same --condition"
+        )
     saved = checkpoints.load(run.path / "checkpoints", other.name)
     if saved.step < (steps := run.config["options"]["steps"]):
         resume = f"idvae train --resume {quote(str(run.path))}"
@@ -56,15 +70,34 @@ def pretrain(method: Method) -> int | None:
         if not found:
             raise UserError(f"{run.path} has no network {theirs!r}, which {method.title} needs")
         if own == "dec" and not _knows_prior(found):
-            raise UserError(
-                f"{run.path} never showed its decoder codes of the prior, which {method.title} "
-                f"draws; take a run of idvae train {method.first_phase}"
-            )
+            raise _knows_no_prior(run, method)
         network = getattr(method, own)
         dtype = next(network.parameters()).dtype
         found = {key: v.to(dtype) if v.is_floating_point() else v for key, v in found.items()}
-        checkpoints.load_weights(network, found, run.path)
+        try:
+            checkpoints.load_weights(network, found, run.path)
+        except UserError as error:
+            raise UserError(
+                f"{run.path} has a {theirs!r} of another shape than this run is to have; give the "
+                "same --preset, --width and --z-dim, and data of the same size and channels"
+            ) from error
     return saved.step
+
+
+def _meaning(condition: Condition | None) -> object:
+    """What an entry of y says; which attributes exclude each other may have been told since."""
+    return condition and (condition.kind, condition.names)
+
+
+def _in_words(condition: Condition | None) -> str:
+    return "no condition" if condition is None else ", ".join(condition.names)
+
+
+def _knows_no_prior(run: Run, method: Method) -> UserError:
+    return UserError(
+        f"{run.path} never showed its decoder codes of the prior, which {method.title} draws; take "
+        f"a run of idvae train {method.first_phase}"
+    )
 
 
 def _knows_prior(decoder: Mapping[str, Tensor]) -> bool:

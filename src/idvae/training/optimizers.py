@@ -59,6 +59,8 @@ def make(
         raise UserError(f"--optimizer-options: {name} has no option {unknown[0]!r} to set there")
     given: dict[str, Any] = {}
     for key, value in options.items():
+        if isinstance(takes[key].default, tuple):
+            raise UserError(f"--optimizer-options.{key}: it is no single number; leave it out")
         if isinstance(takes[key].default, bool):
             if value not in (0, 1):
                 raise UserError(f"--optimizer-options.{key} {value:g}: it is 1 for on or 0 for off")

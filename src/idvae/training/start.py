@@ -16,6 +16,7 @@ from idvae.data.conditions import Condition
 from idvae.data.prepared import PreparedSet
 from idvae.errors import UserError
 from idvae.networks import resolved
+from idvae.options import flag_of
 from idvae.training import settings
 from idvae.training.distributed import lost_process_told
 from idvae.training.run import Run
@@ -118,7 +119,8 @@ def start(
     if condition is not None:
         config["condition"] = condition.config()
     trainer = Trainer(Run(out, config), chosen, prepared)
-    first_step = frozen.pretrain(trainer.method)
+    _check_used(chosen, prepared, trainer)
+    first_step = frozen.pretrain(trainer.method, condition)
     if first_step is not None:
         config["first_phase_step"] = first_step
     config["parameters"] = {
@@ -138,6 +140,31 @@ def start(
         trainer.run = Run.create(out, config, overwrite, inputs, fill)
     trainer.processes.barrier()
     return trainer
+
+
+def _check_used(chosen: Settings, prepared: PreparedSet, trainer: Any) -> None:
+    """Refuse what would be taken and change nothing; runs that were begun with it may go on."""
+    config, method = chosen.train, trainer.method
+    if config.flip and prepared.kind == "points":
+        raise UserError(f"--flip mirrors images, and {prepared.name} has points; leave it out")
+    if config.lr_steps is not None and config.lr_final == 1:
+        raise UserError(
+            "--lr-steps is how long the learning rates fall, and with --lr-final 1 they do not; "
+            "pass another --lr-final, or leave it out"
+        )
+    for group in config.betas_of:
+        if "betas" not in trainer.updates.optimizers[group].defaults:
+            name = config.optimizer_of.get(group, config.optimizer)
+            raise UserError(
+                f"--betas-of.{group}: {name}, the optimizer of {group}, has no betas; leave it out"
+            )
+    for name in method.counted:
+        share = getattr(method.config, name)
+        if share and not round(share * config.batch_size):
+            raise UserError(
+                f"{flag_of(name)} {share:g} of --batch-size {config.batch_size} is no image; one "
+                f"is {1 / config.batch_size:g}"
+            )
 
 
 def _some_conditions(condition: Condition, prepared: PreparedSet) -> np.ndarray:
