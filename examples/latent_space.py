@@ -30,6 +30,10 @@ if __name__ == "__main__":
     images, labels = train.gather(rows), train.labels(rows)
     codes = model.encode(images)  # float32 (N, Z)
 
+    for number in (options.from_class, options.to_class):
+        if not (labels == number).any():
+            raise SystemExit(f"none of {len(labels):,} training images is of class {number}")
+
     asked = test.gather(range(min(len(test), 8)))
     squared = ((model.encode(asked)[:, None] - codes[None]) ** 2).sum(2)
     nearest = squared.argsort(1)[:, :7]  # of each image the seven nearest of the training split

@@ -25,8 +25,9 @@ if __name__ == "__main__":
     )
 
     model = idvae.load(run.path)
-    test = photos.split("test")
-    originals = test.gather(range(min(len(test), 8)))
+    # Of a few photos none is kept for tests.
+    split = next(s for s in map(photos.split, ("test", "train")) if len(s))
+    originals = split.gather(range(min(len(split), 8)))
     pairs = grids.pairs(originals, model.reconstruct(originals))
     for name, picture in (("samples", grids.grid(model.sample(64))), ("reconstructions", pairs)):
         grids.save_png(options.out.with_name(f"{options.out.name}-{name}.png"), picture)

@@ -59,6 +59,12 @@ def test_draws_from_a_number_on_are_the_same_bytes(model, first, last):
         lambda m, y: m.decode([[1.0], [1.0, 2.0]], y=y),
         lambda m, y: idvae.load(m.run.path, step=str(m.step)),
         lambda m, y: idvae.load(3),
+        lambda m, y: m.decode(np.full((2, m.z_dim), np.nan), y=y),
+        lambda m, y: m.decode(torch.zeros(2, m.z_dim, requires_grad=True), y=y),
+        lambda m, y: m.sample(2, y=np.full((2, 10), np.inf)),
+        lambda m, y: m.sample(2, y=[["a"] * 10] * 2),
+        lambda m, y: m.sample(2, y=[[1.0], [1.0, 2.0]]),
+        lambda m, y: m.draw_codes(0),
     ],
 )
 def test_mistakes_of_a_caller_are_told(model, call):
@@ -111,3 +117,7 @@ def test_so_are_those_of_an_encoder_with_a_trunk_of_its_own(share, data_root, tm
     with torch.no_grad():
         mean, _ = model.method.enc(torch.from_numpy(model.features(images)))
     np.testing.assert_allclose(mean.numpy(), model.encode(images), rtol=1e-4, atol=1e-6)
+
+
+def test_devices_are_named_as_torch_names_them(model):
+    assert idvae.load(model.run.path, device=torch.device("cpu")).device == model.device

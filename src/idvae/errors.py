@@ -32,7 +32,7 @@ def _told(character: str) -> str:
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", most: int = 1) -> str:
     """The known names that are most like a mistyped one, as a question; `otherwise` if none is."""
-    near = get_close_matches(name, list(known), n=most, cutoff=0.5)
+    near = get_close_matches(str(name), list(known), n=most, cutoff=0.5)
     return f"did you mean {' or '.join(near)}?" if near else otherwise
 
 

@@ -203,8 +203,7 @@ class Model:
         Raises:
             UserError: as `sample`.
         """
-        if not isinstance(n, Integral) or n < 1:
-            raise UserError(f"-n {n} is out of range; it is a whole number of at least 1")
+        _check_count(n)
         told = None if y is None else self._check_condition(y, int(n))
 
         def blocks() -> Iterator[np.ndarray]:
@@ -234,7 +233,12 @@ class Model:
         return self._in_blocks(self._codes(first, last, seed).numpy(), told, self._decode)
 
     def draw_codes(self, n: int, seed: int = 0) -> np.ndarray:
-        """The codes of the prior that `sample` decodes, float32 (n, Z)."""
+        """The codes of the prior that `sample` decodes, float32 (n, Z).
+
+        Raises:
+            UserError: n below 1, or a seed out of range.
+        """
+        _check_count(n)
         return self._codes(0, n, seed).numpy()
 
     def _codes(self, first: int, last: int, seed: int) -> Tensor:
@@ -276,11 +280,13 @@ class Model:
                 f"{self.run.path} was trained without a condition, so nothing in it can be "
                 "edited; train with --condition"
             )
+        y = self._told(images, y)
         z = self.encode(images, y)
         if self.method.edits_as == "posterior":
             return self.decode(z, posterior=True, y=changed)
         made = self.decode(z, y=changed)
-        same = np.all(changed == (self.attributes(images) if y is None else y), 1)
+        changed = self._check_condition(changed, len(z))
+        same = np.all(changed == self._check_condition(y, len(z)), 1)
         if same.any():  # these are reconstructions
             made[same] = self.decode(z[same], posterior=True, y=changed[same])
         return made
@@ -330,10 +336,7 @@ class Model:
         return out.reshape(len(a), steps, *out.shape[1:])
 
     def _check_codes(self, z: np.ndarray) -> np.ndarray:
-        try:
-            z = np.asarray(z, np.float32)
-        except (ValueError, TypeError) as error:
-            raise UserError(f"codes are numbers of shape (N, {self.z_dim}), not {error}") from error
+        z = _numbers(z, "codes")
         if z.ndim != 2 or len(z) < 1 or z.shape[1] != self.z_dim:
             raise UserError(f"codes have the shape (N, {self.z_dim}), not {z.shape}")
         return z
@@ -375,13 +378,14 @@ class Model:
                 raise UserError(f"{self.run.path} was trained without a condition")
             return None
         width = self.condition.width
-        if y is None or np.shape(y) != (n, width):
-            told = "none" if y is None else f"shape {np.shape(y)}"
+        y = None if y is None else _numbers(y, "conditions")
+        if y is None or y.shape != (n, width):
+            told = "none" if y is None else f"shape {y.shape}"
             raise UserError(
                 f"{self.run.path} needs the conditions of its images, shape ({n}, {width}), "
                 f"not {told}"
             )
-        return np.ascontiguousarray(y, np.float32)
+        return y
 
     def _check(self, images: np.ndarray) -> None:
         s = self.shape
@@ -397,6 +401,22 @@ class Model:
                 f"the model takes {kind} arrays of shape (N, {', '.join(map(str, wanted))}), "
                 f"not {found}"
             )
+
+
+def _check_count(n: int) -> None:
+    if not isinstance(n, Integral) or n < 1:
+        raise UserError(f"-n {n} is out of range; it is a whole number of at least 1")
+
+
+def _numbers(values: Any, what: str) -> np.ndarray:
+    """Codes or conditions that a caller gives, float32 and finite."""
+    try:
+        found = np.ascontiguousarray(values, np.float32)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise UserError(f"{what} are an array of numbers, not this: {error}") from error
+    if not np.isfinite(found).all():
+        raise UserError(f"{what} are finite numbers, and some of these are not")
+    return found
 
 
 def _filled(rows: np.ndarray) -> Tensor:

@@ -9,6 +9,7 @@ One check serves every dataclass of options, wherever its values come from.
 import math
 import reprlib
 from dataclasses import dataclass
+from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -138,6 +139,10 @@ def fitted(value: Any, kind: Any, name: str) -> Any:
             return value
     elif isinstance(value, kind) or (kind is str and isinstance(value, int)):
         return kind(value)
+    elif (kind is int and isinstance(value, Integral)) or (
+        kind is float and isinstance(value, Real) and not isinstance(value, int)
+    ):
+        return kind(value)  # NumPy's
     elif kind in (int, float) and isinstance(value, int | str):
         try:
             return kind(value)

@@ -188,6 +188,23 @@ CASES = {
         ["reconstruct", "run", "--input", "broken", "--out", "a.png"], "bad.png cannot be read",
     ),
     "interpolate points": (["interpolate", "points", "--out", "a.png"], "trained on points"),
+    "reconstruct points": (
+        ["reconstruct", "points", "--input", "pictures", "--out", "a.npz"], "trained on points",
+    ),
+    "out among the input": (
+        ["reconstruct", "run", "--input", "pictures", "--out", "pictures/a.png"],
+        "--out pictures/a.png lies within pictures, which this command reads",
+    ),
+    "columns of rows": (
+        ["sample", "run", "--condition", "each", "--columns", "5", "--out", "a.png"],
+        "-n images in a row; leave --columns out",
+    ),
+    "columns of no grid": (
+        ["sample", "run", "--columns", "5", "--out", "a.npz"], "--columns is of a grid",
+    ),
+    "interpolate an odd one": (
+        ["interpolate", "run", "-n", "5", "--out", "a.png"], "-n 5 leaves an image without",
+    ),
     "interpolate one": (["interpolate", "run", "-n", "1", "--out", "a.png"], "at least 2"),
 }  # fmt: skip
 

@@ -154,3 +154,14 @@ def test_turning_sets_what_is_not_and_clears_what_is():
     y = np.array([[1, -1, -1, 1], [-1, -1, 1, -1]], np.float32)
     turned = FACES.turned(y, "Bald")
     np.testing.assert_array_equal(turned, [[-1, -1, -1, 1], [1, -1, -1, -1]])
+
+
+@pytest.mark.parametrize("label", [-1, 10])
+def test_a_label_beyond_the_classes_is_told(digits, label):
+    class Damaged:
+        def labels(self, indices):
+            return np.array([3, label])
+
+    condition = Condition.of(digits, "labels")
+    with pytest.raises(UserError, match="a label is no class, of which it has 10"):
+        condition.rows(digits, Damaged(), [0, 1])

@@ -161,6 +161,8 @@ def test_damaged_facts_are_told(made, text):
         ("counts", [7, 2, 3]),
         ("kind", "sounds"),
         ("size", "16"),
+        ("size", 2**32),
+        ("channels", 2**40),
         ("classes", 5),
         ("attributes", 7),
         ("groups", [["a", 1]]),
@@ -302,6 +304,8 @@ def test_as_many_are_taken_as_asked(n, monkeypatch, tmp_path):
         ("digits", {"size": 20}, "no network fits"),
         ("digits", {"n": 0}, "--n 0"),
         ("digits", {"n": -4}, "--n -4"),
+        ("digits", {"n": "5"}, "--n 5 is out of range; it is a whole number"),
+        ("digits", {"n": 2.5}, "--n 2.5 is out of range; it is a whole number"),
         ("digits", {"n": 5000}, "more than the 1797"),
         ("digits", {"attributes": "a.csv"}, "belongs to folder"),
         ("digits", {"seed": -1}, "--seed -1"),
@@ -317,3 +321,21 @@ def test_requests_that_cannot_be_met_are_told(name, options, words, monkeypatch,
     with pytest.raises(UserError, match=words):
         data.prepare(name, **options)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("what", ["gather", "labels"])
+def test_masks_floats_and_rows_that_are_not_there_name_none(made, what):
+    take = getattr(made.split("test"), what)
+    assert len(take([])) == 0
+    assert len(take(range(3))) == 3
+    for mask in (np.array([True, False, True]), [0.0, 1.7]):
+        with pytest.raises(IndexError, match="rows are whole numbers"):
+            take(mask)
+    for rows in ([-1], [3]):
+        with pytest.raises(IndexError, match="of 3"):
+            take(rows)
+
+
+def test_another_split_is_told(made):
+    with pytest.raises(UserError, match="no split 'val'; there are train, validation, test"):
+        made.split("val")

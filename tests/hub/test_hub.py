@@ -431,3 +431,15 @@ def test_the_front_matter_is_what_the_hub_reads(folder):
 def test_a_licence_is_an_identifier(trained, capsys):
     words = "is no identifier of the hub's; it is one such as mit"
     refused(["release", str(trained), "x", "--licence", "My Own"], words, capsys)
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_model_that_was_damaged_in_the_cache_is_fetched_anew(hub, there, damage):
+    place = idvae.load("hf://me/digits-tiny").run.path
+    whole = (place / WEIGHTS).read_bytes()
+    if damage == "cut":
+        (place / WEIGHTS).write_bytes(whole[:100])
+    else:
+        (place / WEIGHTS).unlink()
+    assert idvae.load(f"hf://me/digits-tiny@{there}").run.path == place
+    assert (place / WEIGHTS).read_bytes() == whole

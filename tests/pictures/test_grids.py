@@ -47,3 +47,9 @@ def test_densities_are_drawn_side_by_side(tmp_path):
     left, right = np.split(np.asarray(Image.open(tmp_path / "d.png"))[80:-60, :, 0], 2, axis=1)
     spread = [(half > 20).mean() for half in (left[:, 90:-40], right[:, 90:-40])]
     assert spread[0] > spread[1]  # the narrower set fills less of its panel
+
+
+def test_a_wide_picture_stays_one_that_opens(monkeypatch):
+    monkeypatch.setattr(grids, "MOST_ENLARGED", 4 * 8 * 8 * 100 + 5)
+    assert grids.enlarge(np.zeros((8, 800, 3), np.uint8)).shape == (16, 1600, 3)  # 60 else
+    assert grids.enlarge(np.zeros((8, 99_999, 3), np.uint8)).shape == (8, 99_999, 3)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import get_args
 
+import numpy as np
 import pytest
 import yaml
 
@@ -186,6 +187,16 @@ def test_a_share_is_not_scheduled_to_be_more_than_all(data_root, tmp_path):
         start.train(
             "gan", "digits", tmp_path / "run", schedules={"mismatch_share": [2.0, 10]}, **options
         )
+
+
+def test_numbers_of_numpy_are_numbers():
+    found = settings.from_mapping(
+        "idvae", {"steps": np.int64(7), "gamma": np.float32(0.5), "beta": np.int8(3)}
+    )
+    assert (found.train.steps, type(found.train.steps)) == (7, int)
+    assert (found.method_config.gamma, found.method_config.beta) == (0.5, 3.0)
+    with pytest.raises(UserError, match="steps: expected a whole number"):
+        settings.from_mapping("idvae", {"steps": np.float64(7.5)})
 
 
 def test_options_from_python_read_no_file(tmp_path):

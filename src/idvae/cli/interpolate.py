@@ -31,6 +31,8 @@ def run(argv: Sequence[str]) -> None:
     check_input(options)
     if options.n < 2 or options.between < 2:
         raise UserError("-n and --between are at least 2: a way has two ends")
+    if options.n % 2:
+        raise UserError(f"-n {options.n} leaves an image without another end; it is even")
     out = check_out(options.out, options.overwrite, options.run, options.input, options.attributes)
 
     from idvae.pictures import grids

@@ -1,5 +1,6 @@
 """Where pictures and arrays go: a PNG, an .npz, or a folder of PNGs; whole or not at all."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ def check_out(out: str, overwrite: bool, run: Path, *inputs: Path | None) -> Des
         what `write` takes.
 
     Raises:
-        UserError: it exists and is not to be replaced, or has an ending that nothing writes.
+        UserError: it exists and is not to be replaced, lies within an input, or has an ending that
+            nothing writes.
     """
     path = Path(out)
     if path.suffix not in (".png", ".npz", ""):
@@ -35,6 +37,13 @@ def check_out(out: str, overwrite: bool, run: Path, *inputs: Path | None) -> Des
     else:
         destination = Destination(path, overwrite, grids.FOLDER, (run, *given))
     destination.check()
+    real = Path(os.path.realpath(path))
+    for place in given if path.suffix != ".npz" else ():  # which is no image
+        if place.is_dir() and real.is_relative_to(os.path.realpath(place)):
+            raise UserError(
+                f"--out {out} lies within {place}, which this command reads, and would be read the "
+                "next time; choose another place"
+            )
     return destination
 
 

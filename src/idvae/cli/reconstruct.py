@@ -78,6 +78,8 @@ def real_images(model: Any, options: Namespace) -> tuple[np.ndarray, np.ndarray 
             that are not known.
     """
     condition = model.condition
+    if options.input is not None and model.is_points:
+        raise UserError(f"{model.run.path} was trained on points; leave --input out")
     if options.attributes is not None and condition is None:
         raise UserError(f"{model.run.path} was trained without a condition; leave --attributes out")
     if options.input is None:

@@ -29,6 +29,10 @@ def run(argv: Sequence[str]) -> None:
         raise UserError(f"-n {options.n} is out of range; it is at least 1")
     if options.columns is not None and options.columns < 1:
         raise UserError(f"--columns {options.columns} is out of range; it is at least 1")
+    if options.columns is not None and options.condition == "each":
+        raise UserError("--condition each has -n images in a row; leave --columns out")
+    if options.columns is not None and not options.out.endswith(".png"):
+        raise UserError(f"--columns is of a grid, and --out {options.out} is none; leave it out")
     out = check_out(options.out, options.overwrite, options.run)
 
     from idvae.pictures import grids

@@ -5,6 +5,7 @@ import sys
 from contextlib import AbstractContextManager
 from importlib import import_module
 from math import inf
+from numbers import Integral
 from pathlib import Path
 
 from idvae.data.opening import is_address, is_prepared, opened
@@ -89,8 +90,8 @@ def prepare(
     if size is not None and (chosen.kind == "points" or size not in SIZES):
         fitting = "points have none" if chosen.kind == "points" else "sizes are 16, 32, 64, 128"
         raise UserError(f"--size {size}: no network fits that size; {fitting}")
-    if n is not None and n < 1:
-        raise UserError(f"--n {n} is out of range; it is at least 1")
+    if n is not None and (not isinstance(n, Integral) or n < 1):
+        raise UserError(f"--n {n} is out of range; it is a whole number of at least 1")
     seed = checked_seed(seed)
     if attributes is not None and name != "folder":
         raise UserError(f"--attributes belongs to folder; {name} has what it has")
@@ -215,6 +216,8 @@ def resolve(name: str | os.PathLike[str]) -> PreparedSet:
     Raises:
         UserError: nothing fits, or several do.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise UserError(f"{name!r} names no data set; see idvae data list")
     text = os.fspath(name)
     if is_address(text):
         return opened(text)

@@ -86,9 +86,19 @@ class Condition:
         return {"kind": self.kind, "names": list(self.names), "groups": groups}
 
     def rows(self, data: PreparedSet, split: Split, indices: Any) -> np.ndarray:
-        """y of rows of a split, float32 (B, Y): one-hot, or −1 and +1."""
+        """y of rows of a split, float32 (B, Y): one-hot, or −1 and +1.
+
+        Raises:
+            UserError: an image has a label beyond the classes.
+        """
         if self.kind == LABELS:
-            return np.eye(self.width, dtype=np.float32)[split.labels(indices)]
+            labels = split.labels(indices)
+            if labels.size and not 0 <= labels.min() <= labels.max() < self.width:
+                raise UserError(
+                    f"{data.name} is damaged (a label is no class, of which it has {self.width}); "
+                    "prepare the set again with --overwrite"
+                )
+            return np.eye(self.width, dtype=np.float32)[labels]
         return self.select(split.attributes(indices), data.attribute_names, data.name)
 
     def select(self, values: np.ndarray, names: Sequence[str], where: str) -> np.ndarray:

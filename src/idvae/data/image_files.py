@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from idvae.errors import UserError
 
@@ -84,6 +84,8 @@ def opened(
         raise _too_large(path, "far too many", most) from error  # PIL's own check comes before ours
     except Exception as error:  # a damaged file: whatever PIL's parser of its format raises
         why = str(error)[:200] or type(error).__name__
+        if data is not None and isinstance(error, UnidentifiedImageError):
+            why = "it is of no known format"  # PIL names the object that holds the bytes
         raise UserError(
             f"{path} cannot be read as an image ({why}); mend it or take it out"
         ) from error

@@ -31,6 +31,7 @@ SPLITS = ("train", "validation", "test")
 # Those of a set in shards, such as train-images-000000.npy.
 SHARDS = tuple(f"{split}-*-{'[0-9]' * 6}.npy" for split in SPLITS)
 FOLDER = Kind("a prepared set", META, (META, *ARRAYS, *SHARDS))
+MOST_SIDE = 65_536  # pixels, channels or coordinates; more would not fit any machine's memory
 KEYS = ("format", "name", "source", "kind", "size", "channels", "counts", "checksum")
 
 
@@ -103,7 +104,12 @@ class PreparedSet:
         return self.TABLE
 
     def split(self, name: str) -> "Split":
-        """The rows of "train", "validation" or "test"."""
+        """The rows of "train", "validation" or "test".
+
+        Raises:
+            UserError: another name.
+        """
+        check_split_name(name)
         first = sum(self.counts[other] for other in SPLITS[: SPLITS.index(name)])
         rows = slice(first, first + self.counts[name])
         labels, attributes = (
@@ -111,6 +117,12 @@ class PreparedSet:
             for array in (self._labels, self._attributes)
         )
         return Split(ReadRows(self._rows, rows, _damaged), labels, attributes)
+
+
+def check_split_name(name: str) -> None:
+    """Raise UserError where a set has no split of that name."""
+    if name not in SPLITS:
+        raise UserError(f"there is no split {name!r}; there are {', '.join(SPLITS)}")
 
 
 class Split:
@@ -138,17 +150,17 @@ class Split:
         """Copies of rows: uint8 (B, H, W, C), or float32 (B, 2) for points.
 
         Raises:
-            IndexError: a row that is not there.
+            IndexError: a row that is not there, or numbers that are not whole, as of a mask.
             UserError: what they are read from is damaged, or cannot be reached.
         """
         return self._rows.gather(indices)
 
     def labels(self, indices: ArrayLike) -> np.ndarray | None:
-        """Class numbers, int64 (B,); None where the set has no classes."""
+        """Class numbers, int64 (B,); None where the set has no classes. Raises as `gather`."""
         return None if self._labels is None else self._labels.gather(indices)
 
     def attributes(self, indices: ArrayLike) -> np.ndarray | None:
-        """Attributes, int8 (B, A) of 0 and 1; None where the set has none."""
+        """Attributes, int8 (B, A) of 0 and 1; None where it has none. Raises as `gather`."""
         return None if self._attributes is None else self._attributes.gather(indices)
 
     def batches(self, size: int) -> Iterator[np.ndarray]:
@@ -204,6 +216,10 @@ def _is_count(value: Any) -> bool:
     return type(value) is int and value >= 0
 
 
+def _is_side(value: Any) -> bool:
+    return _is_count(value) and value <= MOST_SIDE
+
+
 def _are_names(value: Any) -> bool:
     return value is None or (isinstance(value, list) and all(map(_is_text, value)))
 
@@ -216,8 +232,8 @@ _FITS = {
     "name": is_plain_name,  # runs and sweeps make folders of that name
     "source": _is_text,
     "kind": lambda value: value in ("images", "points"),
-    "size": _is_count,
-    "channels": _is_count,
+    "size": _is_side,
+    "channels": _is_side,
     "counts": _are_counts,
     "classes": _are_names,
     "attributes": _are_names,

@@ -21,7 +21,30 @@ class Rows(Protocol):
     def __len__(self) -> int: ...
 
     def gather(self, indices: ArrayLike) -> np.ndarray:
-        """Copies of rows (B, …)."""
+        """Copies of rows (B, …).
+
+        Raises:
+            IndexError: a row that is not there, or no whole numbers.
+        """
+
+
+def numbers_of(indices: ArrayLike, n: int) -> np.ndarray:
+    """Numbers of rows, int64 (B,).
+
+    Args:
+        indices: whole numbers.
+        n: rows that are there.
+
+    Raises:
+        IndexError: a row that is not there, or a mask or floats, which name none.
+    """
+    numbers = np.asarray(indices)
+    if numbers.size and not np.issubdtype(numbers.dtype, np.integer):
+        raise IndexError(f"rows are whole numbers, not {numbers.dtype}; see numpy.flatnonzero")
+    numbers = numbers.astype(np.int64, copy=False)
+    if numbers.size and (numbers.min() < 0 or numbers.max() >= n):
+        raise IndexError(f"rows {numbers.min()} to {numbers.max()} of {n}")
+    return numbers
 
 
 def mapped(file: Path, shape: tuple[int, ...], dtype: type, damaged: Damaged) -> np.memmap:
@@ -54,7 +77,7 @@ class MappedRows:
 
     def gather(self, indices: ArrayLike) -> np.ndarray:
         """As `Rows.gather`."""
-        return np.array(self._rows[np.asarray(indices, np.int64)])
+        return np.array(self._rows[numbers_of(indices, len(self))])
 
 
 class ReadRows:
@@ -85,14 +108,12 @@ class ReadRows:
         """As `Rows.gather`.
 
         Raises:
-            IndexError: a row that is not there.
+            IndexError: as `numbers_of`.
             UserError: the file became shorter since it was opened.
         """
-        indices = np.asarray(indices, np.int64)
+        indices = numbers_of(indices, len(self))
         if self._file is None:
             return np.array(self._rows[indices])
-        if indices.size and (indices.min() < 0 or indices.max() >= len(self)):
-            raise IndexError(f"rows {indices.min()} to {indices.max()} of {len(self)}")
         out = np.empty((len(indices), *self._rows.shape[1:]), self._rows.dtype)
         if not out.size:
             return out

@@ -18,28 +18,38 @@ PULLED = "be pulled"
 
 
 def cached(address: Address) -> Path:
-    """The folder of a model in the cache, downloaded where that version is not there.
+    """The folder of a model in the cache, downloaded where that version is not there, or damaged.
 
     A commit that is there needs no network; for anything else the hub says which commit it is.
 
     Raises:
         UserError: as `fetch`.
     """
-    if address.is_commit and (place := _place(address, str(address.revision))).is_dir():
+    if address.is_commit and _is_whole(place := _place(address, str(address.revision))):
         return place
     try:
         info = _look(address)
     except UserError as error:
         raise UserError(f"{error}{_those_here(address)}") from error
     place = _place(address, info.sha)
-    if not place.is_dir():
+    if not _is_whole(place):
         try:
-            with atomic_folder(place) as folder:
+            with atomic_folder(place, overwrite=True) as folder:
                 _fetch(address, info, folder)
         except UserError:
-            if not place.is_dir():  # else another process was first
+            if not _is_whole(place):  # else another process was first
                 raise
     return place
+
+
+def _is_whole(place: Path) -> bool:
+    """Whether a model is there with the weights that its config.yaml names."""
+    try:
+        wanted = _sha256_in(place / "config.yaml", place)
+        with (place / WEIGHTS).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == wanted
+    except (UserError, OSError):
+        return False
 
 
 def fetch(address: Address, folder: Path) -> str:
@@ -120,7 +130,7 @@ def _download(address: Address, commit: str, name: str, size: int, to: Path, adv
     return digest.hexdigest()
 
 
-def _sha256_in(config: Path, address: Address) -> str:
+def _sha256_in(config: Path, address: object) -> str:
     """The sha256 of the weights, as config.yaml names it."""
     released = strict_yaml.parse_mapping(config.read_bytes(), f"{address}: config.yaml")
     facts = released.get("released")

@@ -161,13 +161,24 @@ def _clear(parent: Path, prefix: str, suffix: str) -> None:
     """Remove the temporaries of a place that no process holds."""
     form = re.compile(re.escape(prefix) + _UNIQUE + re.escape(suffix))
     for rest in [entry for entry in parent.iterdir() if form.fullmatch(entry.name)]:
-        with suppress(OSError):  # held, gone meanwhile, or not ours to remove
-            handle = os.open(rest, os.O_RDONLY)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(rest)
-            finally:
-                os.close(handle)
+        clear_left_over(rest)
+
+
+def clear_left_over(rest: Path) -> bool:
+    """Remove a temporary, unless a process holds it.
+
+    Returns:
+        whether it was removed.
+    """
+    with suppress(OSError):  # held, gone meanwhile, or not ours to remove
+        handle = os.open(rest, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(rest)
+            return True
+        finally:
+            os.close(handle)
+    return False
 
 
 def _swap(new: Path, path: Path) -> None:

@@ -12,6 +12,7 @@ from idvae.io.destination import Destination, Kind, whole
 from idvae.pictures import theme
 
 SOFTWARE = "idvae"
+MOST_ENLARGED = 50_000_000  # pixels; PIL warns of pictures that have more than 89 million
 PATH = str | PathLike[str] | Destination  # a path is replaced, a destination where it may be
 
 
@@ -54,8 +55,10 @@ def pairs(originals: np.ndarray, others: np.ndarray, columns: int = 8) -> np.nda
 
 def enlarge(image: np.ndarray, least: int = 480) -> np.ndarray:
     """Repeat pixels until the shorter side has at least `least` of them, so that a viewer
-    neither hides nor blurs small images."""
-    factor = max(1, -(-least // min(image.shape[:2])))
+    neither hides nor blurs small images; fewer times where that would make too many."""
+    height, width = image.shape[:2]
+    factor = min(-(-least // min(height, width)), int((MOST_ENLARGED / (height * width)) ** 0.5))
+    factor = max(1, factor)
     return image.repeat(factor, 0).repeat(factor, 1)
 
 

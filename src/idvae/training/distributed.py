@@ -41,13 +41,13 @@ def check_device(device: str) -> tuple[str, int | None]:
     return kind, int(index) if index else None
 
 
-def torch_device(device: str) -> torch.device:
+def torch_device(device: str | torch.device) -> torch.device:
     """The same as torch names it.
 
     Raises:
         UserError: as `check_device`.
     """
-    kind, index = check_device(device)
+    kind, index = check_device(str(device))
     return torch.device(kind) if index is None else torch.device(kind, index)
 
 

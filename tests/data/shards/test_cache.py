@@ -1,5 +1,6 @@
 """The cache of shards: whole files, within its limit, those used last, by several processes."""
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -67,6 +68,25 @@ def test_the_limit_holds_while_a_file_is_on_its_way():
 
     kept.get(1000, hashlib.sha256(shard(9)).hexdigest(), fetch, "x")
     assert seen == [3000]
+
+
+def test_what_killed_processes_left_makes_room_first():
+    """A kill leaves a file of full length; one that is held is on its way, and counts."""
+    kept, fetched = cache.Cache(3000), []
+    get(kept, 1, fetched)
+    rests = [kept.folder / f".{letter * 64}.idvae-{'x' * 8}.npy" for letter in "ab"]
+    for rest in rests:
+        rest.write_bytes(shard(0))
+    with rests[1].open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        get(kept, 2, fetched)
+        assert [rest.exists() for rest in rests] == [False, True]
+        get(kept, 1, fetched)
+        assert fetched == [1, 2]
+    get(kept, 3, fetched)
+    get(kept, 1, fetched)
+    assert fetched == [1, 2, 3]
+    assert not rests[1].exists()
 
 
 def test_what_is_open_stays_readable():

@@ -90,6 +90,20 @@ def test_what_broke_off_goes_on_where_it_stopped(here, monkeypatch):
     assert 0 == starts[0] < starts[1] == starts[2] < starts[3] < length
 
 
+def test_a_shard_of_some_mebibytes_loses_little_where_it_breaks_off(tmp_path):
+    """What obstore holds back until a piece is full is lost with the connection."""
+    text = bytes(range(256)) * 12_288  # 3 MiB
+    (tmp_path / "x.npy").write_bytes(text)
+    server = Faulty(tmp_path, ["short"] * 2)
+    with served(server) as url:
+        place = remote.Remote(url).shard("x.npy", len(text), hashlib.sha256(text).hexdigest())
+    assert place.read_bytes() == text
+    starts = [first for _, first in server.asked]
+    assert starts[0] == 0
+    assert starts[1] >= len(text) // 2 - 300_000
+    assert starts[2] >= 3 * len(text) // 4 - 600_000
+
+
 @pytest.mark.parametrize(
     ("fault", "words"),
     [

@@ -96,6 +96,8 @@ def test_a_row_that_is_not_there_is_told(cut):
     for rows in ([50], [-1], [3, 99]):
         with pytest.raises(IndexError, match="of 50"):
             cut.split("train").gather(rows)
+    with pytest.raises(UserError, match="no split 'val'; there are train, validation, test"):
+        cut.split("val")
 
 
 def test_sets_are_opened_by_name_listed_and_not_replaced_unasked(single, tmp_path, monkeypatch):
@@ -168,6 +170,7 @@ def test_a_damaged_shard_is_refused_in_a_line(cut, change, words):
         ("bytes", 0, "shards.bytes cannot be 0"),
         ("bytes", "many", "shards.bytes cannot be 'many'"),
         ("window", None, "shards.window cannot be None"),
+        ("window", 2**61, "shards.window cannot be 2305843009213693952"),
         ("sha256", [], "shards.sha256 holds no checksums"),
         ("sha256", {}, "7 checksums are needed for train-images"),
         ("sha256", {"train-images": ["../../etc"] * 7}, "7 checksums are needed"),

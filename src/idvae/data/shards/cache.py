@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from idvae.errors import UserError
-from idvae.io.files import atomic_file
+from idvae.io.files import atomic_file, clear_left_over, is_left_over
 from idvae.io.locks import alone
 from idvae.io.places import cache_folder
 
@@ -102,6 +102,8 @@ class Cache:
             try:
                 facts = file.stat()
             except FileNotFoundError:  # another process removed it
+                continue
+            if is_left_over(file.name) and clear_left_over(file):  # its process was killed
                 continue
             there.append((facts.st_mtime_ns, facts.st_size, file))
         total = sum(size for _, size, _ in there) + length

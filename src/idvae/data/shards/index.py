@@ -8,6 +8,7 @@ Names, rows and lengths of files follow from counts and sizes: an index names no
 """
 
 import io
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ class Column:
 
     def length(self, k: int) -> int:
         """Bytes of the file of a shard."""
-        return len(self.header(k)) + int(np.prod(self.array_shape(k))) * self.dtype.itemsize
+        return len(self.header(k)) + math.prod(self.array_shape(k)) * self.dtype.itemsize
 
 
 def columns_of(prepared: PreparedSet, shard_bytes: int) -> Iterator[Column]:
@@ -83,7 +84,7 @@ def columns_of(prepared: PreparedSet, shard_bytes: int) -> Iterator[Column]:
     for split in SPLITS:
         for name, (shape, dtype) in prepared.columns().items():
             kind = np.dtype(dtype)
-            row = int(np.prod(shape)) * kind.itemsize
+            row = math.prod(shape) * kind.itemsize
             per_shard = max(1, shard_bytes // row)
             yield Column(split, name, prepared.counts[split], shape, kind, per_shard)
 
@@ -102,8 +103,8 @@ def parse_index(text: str, where: object) -> dict[str, Any]:
     meta = parse_meta(text, where, FORMAT)
     shards = meta.get("shards")
     facts = shards if isinstance(shards, dict) else {}
-    for key in ("bytes", "window"):
-        if type(facts.get(key)) is not int or not 1 <= facts[key] < 2**62:
+    for key, most in (("bytes", 2**62), ("window", 2**20)):
+        if type(facts.get(key)) is not int or not 1 <= facts[key] < most:
             raise damaged(where, f"shards.{key} cannot be {facts.get(key)!r}")
     if not isinstance(facts.get("sha256"), dict):
         raise damaged(where, "shards.sha256 holds no checksums")

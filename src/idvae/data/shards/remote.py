@@ -23,7 +23,7 @@ from idvae.errors import UserError
 TRIES = 8  # without getting any further
 PAUSE, LONGEST = 0.5, 30.0  # seconds before the second try, and before any
 CONNECT, SILENCE = 10.0, 20.0  # seconds without a connection, and without a byte
-PIECE = 4 << 20
+PIECE = 256 << 10  # what a broken connection loses at most: obstore hands out no less
 MOST_INDEX = 256 << 20  # bytes; an index of 10⁹ images of 64 px has 4 MB
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from idvae.data.order import Order, ShardOrder
-from idvae.data.prepared import PreparedSet, Split
-from idvae.data.row_file import MappedRows, ReadRows, Rows, mapped
+from idvae.data.prepared import PreparedSet, Split, check_split_name
+from idvae.data.row_file import MappedRows, ReadRows, Rows, mapped, numbers_of
 from idvae.data.shards.ahead import Ahead
 from idvae.data.shards.index import Column, check_digests, columns_of, damaged
 from idvae.data.shards.shelf import Shelf
@@ -63,7 +63,8 @@ class ShardedSet(PreparedSet):
         return sum(min(self.window, column.shards) * column.length(0) for column in train)
 
     def split(self, name: str) -> Split:
-        """The rows of "train", "validation" or "test"."""
+        """As `PreparedSet.split`."""
+        check_split_name(name)
         rows, labels, attributes = (
             ShardRows(column, self._open) if column else None
             for column in (
@@ -111,12 +112,10 @@ class ShardRows:
         """Copies of rows (B, …), from however many shards.
 
         Raises:
-            IndexError: a row that is not there.
+            IndexError: as `numbers_of`.
             UserError: a shard is damaged, or cannot be reached.
         """
-        indices = np.asarray(indices, np.int64)
-        if indices.size and (indices.min() < 0 or indices.max() >= len(self)):
-            raise IndexError(f"rows {indices.min()} to {indices.max()} of {len(self)}")
+        indices = numbers_of(indices, len(self))
         out = np.empty((len(indices), *self.column.shape), self.column.dtype)
         shards, rows = np.divmod(indices, self.column.per_shard)
         wanted = np.unique(shards)

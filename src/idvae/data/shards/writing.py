@@ -229,6 +229,6 @@ def check_size(shard_size: int) -> int:
     Raises:
         UserError: it is out of range.
     """
-    if not 1 <= shard_size <= 1 << 20:
+    if not isinstance(shard_size, int) or not 1 <= shard_size <= 1 << 20:
         raise UserError(f"--shard-size {shard_size} is out of range; it is 1 to {1 << 20} MiB")
     return shard_size * MIB
