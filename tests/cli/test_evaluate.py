@@ -155,6 +155,8 @@ def test_a_run_is_scored_by_its_validation_split_beside_its_usual_scores(tmp_pat
     assert by_split["reconstruction"]["facts"] == expected["facts"] | told
     assert by_split["facts"]["reference"]["n"] == len(held_out)
     assert by_split["about"]["step"] == usual["about"]["step"] == 2
+    asked = [one["about"]["asked"]["split"] for one in (by_split, usual)]
+    assert asked == ["validation", None]
     assert usual["facts"]["reference"].keys() == {"checksum", "n"}
     assert usual["reconstruction"]["facts"].keys() == {"n", "indices", "experts", "data"}
     assert main([*scoring, "--split", "validation"]) == 2  # not replaced unasked

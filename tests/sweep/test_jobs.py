@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from idvae import data
-from idvae.cli import main
+from idvae.cli import evaluate, main
 from idvae.errors import UserError
 from idvae.evaluate.scores import Scores
 from idvae.sweep.jobs import jobs
@@ -144,6 +144,24 @@ def test_scores_of_fewer_steps_are_made_again(plan, tmp_path):
     ]  # fmt: skip
     Scores("x", {}, {}).save(job.scores)  # as a version wrote them that did not note the step
     assert job.left is None
+
+
+def test_scores_of_other_flags_are_told_and_left_alone(plan, tmp_path, capsys):
+    """Someone may have scored the run by hand, by more experts than the plan has."""
+    out, flags = tmp_path / "out", {"n": 20, "experts": "wavelet"}
+    (job,) = jobs(Plan.read(plan(evaluate=flags)), out)
+    assert main(job.command("cpu", 1)[3:]) == 0
+    parsed = evaluate.parser().parse_args(["x", "-n", "20", "--experts", "wavelet"])
+    about = {"step": 3, "asked": evaluate.asked_of(parsed)}
+    Scores("x", {}, {}, about=about).save(job.scores)
+    assert main(["sweep", str(plan(evaluate=flags)), "--out", str(out)]) == 0
+    assert "warning" not in capsys.readouterr().err
+    before = job.scores.read_bytes()
+    changed = plan(evaluate={"n": 30, "experts": "wavelet", "repeats": 2})
+    assert main(["sweep", str(changed), "--out", str(out)]) == 0
+    told = capsys.readouterr().err
+    assert "vae-seed0: scored before with another n, repeats than the plan has" in told
+    assert job.scores.read_bytes() == before
 
 
 def test_a_conditional_run_is_judged_once_it_is_trained_and_scored(plan, tmp_path):

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from idvae.evaluate.scores import Scores
 
+ASKED = (
+    "reference", "split", "experts", "metrics", "infinity", "n", "reference_n", "repeats", "seed",
+    "perceptual", "true_data", "no_true_data",
+)  # fmt: skip
 RUN_PARTS = ("config.yaml", "conditions.npy", "metrics.jsonl", "checkpoints", WEIGHTS)  # read of it
 
 
@@ -35,6 +39,7 @@ def run(argv: Sequence[str]) -> None:
         raise UserError("--probe-n is of --probe; add it")
     if options.name is not None and not options.name.isprintable():
         raise UserError(f"--name {options.name!r} is no line of text")
+    asked = asked_of(options)
     experts, metrics = listed(options.experts), listed(options.metrics)
     if options.infinity and "fd_infinity" not in metrics:
         metrics.append("fd_infinity")
@@ -84,9 +89,15 @@ def run(argv: Sequence[str]) -> None:
             scores.reconstruction = _reconstruction(
                 model, options, experts, weights, announce, scores.warnings
             )
+        scores.about["asked"] = asked
         if rank == 0:
             scores.save(place)
             _print(scores, out)
+
+
+def asked_of(options: Namespace) -> dict[str, Any]:
+    """The flags that say what is scored and how, which a plan may change later."""
+    return {name: getattr(options, name) for name in ASKED}
 
 
 def parser() -> Parser:

@@ -1,7 +1,7 @@
 """`idvae sweep`: many runs from one YAML file."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from idvae.cli import evaluate, judge
 from idvae.cli.launching import add_launcher, launcher_of
 from idvae.cli.parser import Parser
 from idvae.errors import ERROR, INTERRUPTED, UserError
+from idvae.evaluate.scores import Scores
 from idvae.options import listed
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def run(argv: Sequence[str]) -> int:
     out = Path(options.out)
     made = jobs(plan, out)
     check_scoring(made)
+    for line in scored_otherwise(made):
+        print(f"idvae: warning: {line}", file=sys.stderr)
     failed, undone = launcher.launch(made, out, tell)
     if undone:
         print(f"stopped, {len(undone)} runs are not finished; the same command goes on")
@@ -106,6 +109,32 @@ def check_scoring(jobs: Sequence["Job"]) -> None:
             raise UserError(
                 f"{job.path.name} has no condition to be judged by; give it one, or leave out judge"
             )
+
+
+def scored_otherwise(jobs: Sequence["Job"]) -> Iterator[str]:
+    """A line where finished runs were scored with other flags than the plan has now.
+
+    They are left alone: someone may have scored them so by hand.
+    """
+    found: dict[str, list[str]] = {}
+    for job in jobs:
+        if job.evaluate is None or not job.goal.is_scored:
+            continue
+        wanted = evaluate.asked_of(evaluate.parser().parse_args([str(job.path), *job.scoring()]))
+        try:
+            asked = Scores.load(job.scores).about.get("asked")
+        except UserError:  # compare tells it
+            continue
+        # Those of before say nothing, and no stranger's word is taken for a mapping.
+        if isinstance(asked, dict) and asked != wanted:
+            flags = [name for name in wanted if asked.get(name) != wanted[name]]
+            found.setdefault(", ".join(flags), []).append(job.path.name)
+    for flags, names in found.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield (
+            f"{names[0]}{more}: scored before with another {flags} than the plan has; idvae "
+            "evaluate with --overwrite scores a run again"
+        )
 
 
 def tell(line: str) -> None:
