@@ -146,7 +146,11 @@ def _values(
 ) -> Any:
     rows = {}
     for name, value in made.items():
-        row = {"classifier": classifier.accuracy.get(name), "generated": [value.mean, value.sd]}
+        row = {
+            "classifier": classifier.accuracy.get(name),
+            "rough": classifier.rough.get(name),
+            "generated": [value.mean, value.sd],
+        }
         if name in edits[0]:
             edit = edits[0][name]
             row["edited"] = [edit.changed.mean, edit.changed.sd]

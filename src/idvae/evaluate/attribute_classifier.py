@@ -1,8 +1,8 @@
 """Whether a conditional model makes what it was asked for, as an attribute classifier sees it.
 
 The paper has only pictures here. The classifier learns the attributes, or the classes, of the
-training split; its own accuracy on the test split stands beside every figure, for no figure can
-be trusted beyond it.
+training split, of its images as they are and roughened; its own accuracy on the test split, on
+both, stands beside every figure, for no figure can be trusted beyond it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from idvae.evaluate.experts import AnyExpert
 from idvae.evaluate.experts.domain import open_domain, train
+from idvae.evaluate.roughness import BLUR, NOISE, roughened
 from idvae.evaluate.scores import Value
 from idvae.io.places import cache_folder
 
@@ -35,11 +37,13 @@ class AttributeClassifier:
         expert: gives logits, one a class or attribute.
         kind: "labels" or "attributes".
         accuracy: on the test split, by name, in [0, 1].
+        rough: the same on the test split `roughened`.
     """
 
     expert: AnyExpert
     kind: str
     accuracy: dict[str, float] = field(default_factory=dict)
+    rough: dict[str, float] = field(default_factory=dict)
 
     def answers(self, images: np.ndarray) -> np.ndarray:
         """What it sees, as y has it: float32 (N, Y), one-hot or −1 and +1."""
@@ -89,7 +93,7 @@ def open_attribute_classifier(
     Raises:
         UserError: too few images.
     """
-    what = f"{data.checksum} {condition.kind} {condition.names} {steps} {seed}"
+    what = f"{data.checksum} {condition.kind} {condition.names} {steps} {seed} {BLUR} {NOISE}"
     key = hashlib.sha256(what.encode()).hexdigest()[:16]
     path = cache_folder() / "judges" / f"{key}.safetensors"  # a name that old caches have
     if not Path(path).is_file():
@@ -105,16 +109,28 @@ def open_attribute_classifier(
             seed=seed,
             device=device,
             on_step=on_step,
+            alter=roughened,
         )
     classifier = AttributeClassifier(open_domain(None, path, None, device), condition.kind)
     test = data.split("test")
-    seen, y = [], []
+    seen, rough, y, rng = [], [], [], np.random.default_rng(0)
     for start in range(0, len(test), BATCH):
         rows = np.arange(start, min(start + BATCH, len(test)))
-        seen.append(classifier.answers(test.gather(rows)))
+        images = test.gather(rows)
+        seen.append(classifier.answers(images))
+        rough.append(classifier.answers(_roughened(images, rng)))
         y.append(condition.rows(data, test, rows))
-    classifier.accuracy = _agreement(np.concatenate(seen), np.concatenate(y), condition)
+    truth = np.concatenate(y)
+    classifier.accuracy = _agreement(np.concatenate(seen), truth, condition)
+    classifier.rough = _agreement(np.concatenate(rough), truth, condition)
     return classifier
+
+
+def _roughened(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """`roughened` of uint8 (N, H, W, C)."""
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).float().sub(127.5).div(127.5)
+    rough = roughened(x, rng).mul(127.5).add(127.5).round().to(torch.uint8)
+    return rough.permute(0, 2, 3, 1).numpy()
 
 
 def _agreement(seen: np.ndarray, asked: np.ndarray, condition: Any) -> dict[str, float]:

@@ -15,11 +15,15 @@ def markdown(values: Mapping[str, Any], expert: str) -> str:
         values: what conditions.json holds.
         expert: whose features tell whether the rest of an image stayed.
     """
-    columns = ["classifier", "generated", "edited", "kept", "identity"]
+    columns = ["classifier", "rough", "generated", "edited", "kept", "identity"]
     rows = values["rows"]
     columns = [c for c in columns if any(row.get(c) is not None for row in rows.values())]
     what = "class" if values["kind"] == "labels" else "attribute"
-    heads = {"classifier": "classifier, real test images", "kept": "others kept"}
+    heads = {
+        "classifier": "classifier, real test images",
+        "rough": "the same, blurred and noisy",
+        "kept": "others kept",
+    }
     lines = [f"| {what} | " + " | ".join(heads.get(c, c) for c in columns) + " |"]
     lines.append("|---|" + "---:|" * len(columns))
     for name, row in rows.items():

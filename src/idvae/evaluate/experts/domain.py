@@ -74,6 +74,7 @@ def train(
     seed: int = 0,
     device: str = "cpu",
     on_step: Callable[[int, float], None] = lambda step, loss: None,
+    alter: Callable[[Tensor, np.random.Generator], Tensor] | None = None,
 ) -> dict[str, Any]:
     """Train the expert of a set and write it.
 
@@ -86,6 +87,7 @@ def train(
         attributes: names of the A attributes, to learn each of them instead.
         steps, batch, seed, device: of the training.
         on_step: called with each step and its loss.
+        alter: what is done to the images that it learns from, in [−1, 1], (N, C, H, W).
 
     Returns:
         what is kept with the weights: task, classes, steps, seed, checksum, and the accuracy on
@@ -118,6 +120,9 @@ def train(
     for step in range(steps):
         picked = order[np.sort(rng.integers(0, known, batch))]
         x, y = _batch(images, picked, task, rng, device)
+        if alter is not None:
+            x = alter(x[:, : shape[3]], rng).expand(-1, 3, -1, -1)
+            x = x.contiguous(memory_format=torch.channels_last)
         loss = _loss(network(x)[1], y, task)
         optimizer.zero_grad()
         loss.backward()
