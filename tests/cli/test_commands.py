@@ -201,7 +201,7 @@ def test_a_picture_that_appears_meanwhile_is_not_replaced_unasked(name):
 
 
 def test_attributes_are_of_runs_that_are_told_them(capsys):
-    command = ["reconstruct", "run", "--input", ".", "--attributes", "none.csv", "--out", "untold.npz"]
+    command = ["reconstruct", "run", "--input", ".", "--attributes", "none.csv", "--out", "new.npz"]
     assert main(command) == 2
     assert "trained without a condition; leave --attributes out" in capsys.readouterr().err
 
