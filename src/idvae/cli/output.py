@@ -1,12 +1,11 @@
 """Where pictures and arrays go: a PNG, an .npz, or a folder of PNGs; whole or not at all."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from idvae.errors import UserError
-from idvae.io.destination import Destination
+from idvae.io.destination import Destination, lies_within
 from idvae.pictures import grids
 
 
@@ -37,9 +36,8 @@ def check_out(out: str, overwrite: bool, run: Path, *inputs: Path | None) -> Des
     else:
         destination = Destination(path, overwrite, grids.FOLDER, (run, *given))
     destination.check()
-    real = Path(os.path.realpath(path))
     for place in given if path.suffix != ".npz" else ():  # which is no image
-        if place.is_dir() and real.is_relative_to(os.path.realpath(place)):
+        if place.is_dir() and lies_within(path, place):
             raise UserError(
                 f"--out {out} lies within {place}, which this command reads, and would be read the "
                 "next time; choose another place"

@@ -117,10 +117,10 @@ def scored_otherwise(jobs: Sequence["Job"]) -> Iterator[str]:
     They are left alone: someone may have scored them so by hand.
     """
     found: dict[str, list[str]] = {}
-    for job in jobs:
-        if job.evaluate is None or not job.goal.is_scored:
-            continue
+    scored = [job for job in jobs if job.evaluate is not None and job.goal.is_scored]
+    for job in scored[:1]:  # the flags of a plan are those of all its runs
         wanted = evaluate.asked_of(evaluate.parser().parse_args([str(job.path), *job.scoring()]))
+    for job in scored:
         try:
             asked = Scores.load(job.scores).about.get("asked")
         except UserError:  # compare tells it

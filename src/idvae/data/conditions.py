@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from idvae.data.exclusion import Group, State, group, plain
-from idvae.data.prepared import PreparedSet, Split
+from idvae.data.prepared import PreparedSet, Split, damaged
 from idvae.errors import UserError, did_you_mean
 from idvae.options import listed
 
@@ -94,10 +94,7 @@ class Condition:
         if self.kind == LABELS:
             labels = split.labels(indices)
             if labels.size and not 0 <= labels.min() <= labels.max() < self.width:
-                raise UserError(
-                    f"{data.name} is damaged (a label is no class, of which it has {self.width}); "
-                    "prepare the set again with --overwrite"
-                )
+                raise damaged(data.name, f"a label is no class, of which it has {self.width}")
             return np.eye(self.width, dtype=np.float32)[labels]
         return self.select(split.attributes(indices), data.attribute_names, data.name)
 

@@ -63,7 +63,7 @@ class PreparedSet:
         self._describe(read_meta(self.path, FORMAT))
         n = sum(self.counts.values())
         arrays = {
-            name: mapped(self.path / f"{name}.npy", (n, *shape), dtype, _damaged)
+            name: mapped(self.path / f"{name}.npy", (n, *shape), dtype, damaged)
             for name, (shape, dtype) in self.columns().items()
         }
         self._rows = arrays.pop(self.kind)
@@ -116,7 +116,7 @@ class PreparedSet:
             None if array is None else MappedRows(array[rows])
             for array in (self._labels, self._attributes)
         )
-        return Split(ReadRows(self._rows, rows, _damaged), labels, attributes)
+        return Split(ReadRows(self._rows, rows, damaged), labels, attributes)
 
 
 def check_split_name(name: str) -> None:
@@ -181,7 +181,7 @@ def read_meta(path: Path, format_: int) -> dict[str, Any]:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise _damaged(file, str(error)) from error
+        raise damaged(file, str(error)) from error
     return parse_meta(text, file, format_)
 
 
@@ -194,17 +194,17 @@ def parse_meta(text: str, where: object, format_: int) -> dict[str, Any]:
     try:
         meta = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _damaged(where, str(error)) from error
+        raise damaged(where, str(error)) from error
     missing = [key for key in KEYS if not isinstance(meta, dict) or key not in meta]
     if missing:
-        raise _damaged(where, f"it lacks {', '.join(missing)}")
+        raise damaged(where, f"it lacks {', '.join(missing)}")
     if meta["format"] != format_:
-        raise _damaged(where, f"it has format {meta['format']}, but this version reads {format_}")
+        raise damaged(where, f"it has format {meta['format']}, but this version reads {format_}")
     wrong = [key for key, fits in _FITS.items() if not fits(meta.get(key))]
     if wrong:
-        raise _damaged(where, f"{wrong[0]} cannot be {meta.get(wrong[0])!r}")
+        raise damaged(where, f"{wrong[0]} cannot be {meta.get(wrong[0])!r}")
     if not meta["channels"] or (meta["kind"] == "images" and not meta["size"]):
-        raise _damaged(where, "its rows have no numbers")
+        raise damaged(where, "its rows have no numbers")
     return meta
 
 
@@ -243,5 +243,6 @@ _FITS = {
 }
 
 
-def _damaged(file: object, why: str) -> UserError:
+def damaged(file: object, why: str) -> UserError:
+    """What is said of a set that is not as it was written."""
     return UserError(f"{file} is damaged ({why}); prepare the set again with --overwrite")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from idvae.data.pixels import to_float, to_uint8
 from idvae.evaluate.experts import AnyExpert
 from idvae.evaluate.experts.domain import open_domain, train
 from idvae.evaluate.roughness import BLUR, NOISE, roughened
@@ -118,19 +119,13 @@ def open_attribute_classifier(
         rows = np.arange(start, min(start + BATCH, len(test)))
         images = test.gather(rows)
         seen.append(classifier.answers(images))
-        rough.append(classifier.answers(_roughened(images, rng)))
+        x = roughened(to_float(torch.from_numpy(images)), rng)
+        rough.append(classifier.answers(to_uint8(x).numpy()))
         y.append(condition.rows(data, test, rows))
     truth = np.concatenate(y)
     classifier.accuracy = _agreement(np.concatenate(seen), truth, condition)
     classifier.rough = _agreement(np.concatenate(rough), truth, condition)
     return classifier
-
-
-def _roughened(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """`roughened` of uint8 (N, H, W, C)."""
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).float().sub(127.5).div(127.5)
-    rough = roughened(x, rng).mul(127.5).add(127.5).round().to(torch.uint8)
-    return rough.permute(0, 2, 3, 1).numpy()
 
 
 def _agreement(seen: np.ndarray, asked: np.ndarray, condition: Any) -> dict[str, float]:

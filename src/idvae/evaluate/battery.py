@@ -130,9 +130,7 @@ def evaluate(
     balls = _balls(real, metrics)
     facts = _facts(opened, metrics, n, real, seed)
     row = _row(source, opened, metrics, n, parts, real, balls, seed, announce, "sample sets")
-    warnings = _warnings(opened, n, parts, repeats, real)
-    asked = ", ".join(metrics)
-    warnings += [f"{e}: none of {asked} can be had of it here" for e, of in row.items() if not of]
+    warnings = _warnings(opened, metrics, n, parts, repeats, real, row)
     baseline: Row = {}
     if true_data is not False:
         baseline = _baseline(
@@ -348,7 +346,13 @@ def _facts(
 
 
 def _warnings(
-    experts: Sequence[AnyExpert], n: int, parts: int, repeats: int, real: Reference
+    experts: Sequence[AnyExpert],
+    metrics: Sequence[str],
+    n: int,
+    parts: int,
+    repeats: int,
+    real: Reference,
+    row: Row,
 ) -> list[str]:
     told = []
     for expert in experts:
@@ -366,4 +370,6 @@ def _warnings(
         told.append(f"the images allow {parts} disjoint sample sets of {n:,}, not {repeats}")
     if any(real.features[e.name].rows is None and not e.in_parts for e in experts):
         told.append(f"{real.name} holds moments alone: only fd can be had from it")
+    asked = ", ".join(metrics)
+    told += [f"{e}: none of {asked} can be had of it here" for e, of in row.items() if not of]
     return told

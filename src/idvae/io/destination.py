@@ -133,6 +133,11 @@ class Destination:
                 )
 
 
+def lies_within(path: Path, place: Path) -> bool:
+    """Whether a path, which need not be there, is a place or lies in it, by whatever names."""
+    return _within(_real(path), _real(place))
+
+
 def whole(place: str | os.PathLike[str] | Destination) -> AbstractContextManager[Path]:
     """`atomic_file` of a path, which replaces what is there, or the `file` of a destination."""
     return place.file() if isinstance(place, Destination) else atomic_file(place)

@@ -33,6 +33,14 @@ WIDTH = WIDTHS[-1]
 TURNS = (0, 90, 180, 270)  # degrees
 
 
+Alter = Callable[[Tensor, np.random.Generator], Tensor]
+
+
+def as_they_are(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """Images that are not altered."""
+    return x
+
+
 class Domain(nn.Module):
     """Four halvings of size, twice two convolutions at each, means over space, a classifier."""
 
@@ -74,7 +82,7 @@ def train(
     seed: int = 0,
     device: str = "cpu",
     on_step: Callable[[int, float], None] = lambda step, loss: None,
-    alter: Callable[[Tensor, np.random.Generator], Tensor] | None = None,
+    alter: Alter = as_they_are,
 ) -> dict[str, Any]:
     """Train the expert of a set and write it.
 
@@ -119,10 +127,7 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=max(steps, 2))
     for step in range(steps):
         picked = order[np.sort(rng.integers(0, known, batch))]
-        x, y = _batch(images, picked, task, rng, device)
-        if alter is not None:
-            x = alter(x[:, : shape[3]], rng).expand(-1, 3, -1, -1)
-            x = x.contiguous(memory_format=torch.channels_last)
+        x, y = _batch(images, picked, task, rng, device, alter)
         loss = _loss(network(x)[1], y, task)
         optimizer.zero_grad()
         loss.backward()
@@ -144,9 +149,16 @@ def train(
 
 
 def _batch(
-    images: Any, picked: np.ndarray, task: str, rng: np.random.Generator, device: str
+    images: Any,
+    picked: np.ndarray,
+    task: str,
+    rng: np.random.Generator,
+    device: str,
+    alter: Alter = as_they_are,
 ) -> tuple[Tensor, Tensor]:
-    x = _input(torch.from_numpy(images.gather(picked)).to(device))
+    x = torch.from_numpy(images.gather(picked)).to(device)
+    x = alter(x.permute(0, 3, 1, 2).float().sub(127.5).div(127.5), rng)
+    x = x.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
     if task == "classes":
         return x, torch.from_numpy(images.labels(picked)).long().to(device)
     if task == "attributes":
@@ -154,12 +166,6 @@ def _batch(
     turns = torch.from_numpy(rng.integers(0, len(TURNS), len(x)))
     x = torch.stack([image.rot90(int(k), (1, 2)) for image, k in zip(x, turns, strict=True)])
     return x.contiguous(memory_format=torch.channels_last), turns.to(device)
-
-
-def _input(images: Tensor) -> Tensor:
-    x = images.permute(0, 3, 1, 2).float().sub(127.5).div(127.5)
-    x = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
-    return x.contiguous(memory_format=torch.channels_last)
 
 
 def _accuracy(
