@@ -529,6 +529,11 @@ def test_a_run_has_all_its_files_from_its_first_moment(digits, tmp_path, monkeyp
     [
         ({"lr_final": 1.0, "lr_steps": 2}, "--lr-steps is how long .* pass another --lr-final"),
         ({"optimizer": "sgd", "betas_of": {"dec": (0.1, 0.2)}}, "--betas-of.dec: sgd, .* no betas"),
+        ({"optimizer": "rprop", "lr_final": 0.5}, "rate of dis changes .* rprop, looks at it once"),
+        (
+            {"optimizer_of": {"dec": "rprop"}, "schedules": {"lr.dec": [0.0, 50]}},
+            "rate of dec changes",
+        ),
         (
             {"condition": "labels", "edits": 0.02},
             r"--edits 0\.02 of --batch-size 16 is no image; one is 0\.0625",

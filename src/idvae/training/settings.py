@@ -138,7 +138,8 @@ class TrainConfig:
             if what == "lr" and end == 0 and over < self.steps:
                 raise UserError(
                     f"--schedules.{name}: the rate is 0 from step {over} on, so what is left of "
-                    f"{self.steps} steps would teach nothing; let it take {self.steps}"
+                    f"{self.steps} steps would teach nothing; let it take {self.steps}, in a new "
+                    "run"
                 )
         if self.ema and self.ema_images:
             raise UserError("--ema and --ema-images say the same in two ways; leave one out")

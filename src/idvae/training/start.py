@@ -152,6 +152,13 @@ def _check_used(chosen: Settings, prepared: PreparedSet, trainer: Any) -> None:
             "--lr-steps is how long the learning rates fall, and with --lr-final 1 they do not; "
             "pass another --lr-final, or leave it out"
         )
+    for group in method.groups:
+        changes = config.lr_final < 1 or {"lr", f"lr.{group}"} & set(config.schedules)
+        if changes and config.optimizer_of.get(group, config.optimizer) == "rprop":
+            raise UserError(
+                f"the learning rate of {group} changes (--lr-final, --schedules), and its "
+                "optimizer, rprop, looks at it once, before its first step; leave the change out"
+            )
     for group in config.betas_of:
         if "betas" not in trainer.updates.optimizers[group].defaults:
             name = config.optimizer_of.get(group, config.optimizer)
