@@ -50,7 +50,7 @@ def as_bytes(images: Any, where: str, value_range: Range | None = None) -> np.nd
     if value_range is None:
         raise UserError(
             f"{where}: images are {images.dtype} from {low:.3g} to {high:.3g}; save them as uint8, "
-            "or say what black and white are with --range -1,1"
+            "or say what black and white are with --range=-1,1"
         )
     black, white = value_range
     slack = 1e-3 * (white - black)
