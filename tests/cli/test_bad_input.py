@@ -387,6 +387,17 @@ def test_a_read_only_disk_is_told(here, capsys, monkeypatch):
     refuse(capsys, ["sample", "run", "--out", "a.png"], "a.png: Read-only file system")
 
 
+def test_a_machine_without_processes_to_give_is_told(here, capsys, monkeypatch):
+    import errno
+    import tempfile
+
+    def none(*_, **__):
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(tempfile, "mkstemp", none)
+    refuse(capsys, ["sample", "run", "--out", "a.png"], "no more processes, memory or open files")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_place_is_told(here, capsys):
     Path("locked").mkdir(mode=0o500)

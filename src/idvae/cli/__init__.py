@@ -3,6 +3,7 @@
 Exit status: 0 success; 1 training diverged; 2 a mistake that the user can mend; 130 interrupted.
 """
 
+import errno
 import signal
 import sys
 import threading
@@ -38,6 +39,8 @@ COMMANDS = {
     "demo": ("demo", "a model in the browser, on this machine alone"),
     "bench": ("bench", "measure speed, beside rivals that run in turn"),
 }
+EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+BUSY = "the machine has no more processes, memory or open files to give; end others, see ulimit -a"
 OUT_OF_MEMORY = (
     "there is not enough memory for this; choose a smaller --batch-size, --width, --z-dim or -n"
 )
@@ -77,7 +80,8 @@ def _status_of(arguments: list[str]) -> int:
         return _fail(str(error), 1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}; check the place and its free space", 2)
+        remedy = BUSY if error.errno in EXHAUSTED else "check the place and its free space"
+        return _fail(f"{where}{error.strerror or error}; {remedy}", 2)
     except MemoryError:
         return _fail(OUT_OF_MEMORY, 2)
     except RuntimeError as error:

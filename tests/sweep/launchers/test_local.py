@@ -1,6 +1,8 @@
 """Processes: what is finished is left alone, what was begun goes on, what fails is told."""
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -70,6 +72,26 @@ def test_a_run_that_fails_is_told_and_the_others_are_made(plan, tmp_path, capsys
     assert "vae-seed0: failed: idvae: error: training stopped near step" in printed.out
     assert "1 runs failed" in printed.err
     assert steps_of(tmp_path / "out" / "gaussians-ring" / "gan-seed0") == 40
+
+
+def test_where_no_process_can_be_started_the_others_are_made(plan, tmp_path, capsys, monkeypatch):
+    started = subprocess.Popen
+
+    def refused(command, **options):
+        if "gan" in command:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return started(command, **options)
+
+    file = plan(methods={"gan": None, "vae": None})
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", refused)
+        assert main(["sweep", str(file), "--out", str(tmp_path / "out")]) == 1
+    told = "gan-seed0: failed: no process could be started: Resource temporarily unavailable"
+    assert told in capsys.readouterr().out
+    ring = tmp_path / "out" / "gaussians-ring"
+    assert steps_of(ring / "vae-seed0") == OPTIONS["steps"]
+    assert main(["sweep", str(file), "--out", str(tmp_path / "out")]) == 0
+    assert steps_of(ring / "gan-seed0") == OPTIONS["steps"]
 
 
 def test_a_plan_with_more_steps_goes_on_with_its_runs_once(plan, tmp_path):

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from idvae.errors import UserError
 from idvae.io.locks import alone
 from idvae.sweep.task import Task
 
@@ -34,7 +35,7 @@ class Work:
             inherited: files that the process keeps open, such as the lock of a sweep.
 
         Raises:
-            UserError: another process works at that run.
+            UserError: another process works at that run, or the machine gives no new process.
         """
         threads = task.threads or threads
         goal, left, command = task.goal, task.left, task.command(device, threads)
@@ -45,15 +46,21 @@ class Work:
             alone(goal.lock, busy, PATIENCE) as lock,
             goal.log.opened(command) as log,
         ):
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=(lock.fileno(), *inherited),
-                start_new_session=True,
-                env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-            )
+            try:
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(lock.fileno(), *inherited),
+                    start_new_session=True,
+                    env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+                )
+            except OSError as error:  # the next run may find one
+                raise UserError(
+                    f"no process could be started: {error.strerror}; call the sweep again when "
+                    "the machine has room"
+                ) from error
         return cls(task, left, process)
 
     @property
