@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["load", "train"]
+__all__ = ["load", "resume", "train"]
 
 if TYPE_CHECKING:
     from idvae.model import load
+    from idvae.training.start import resume_run as resume
     from idvae.training.start import train
 
 
@@ -16,8 +17,8 @@ def __getattr__(name: str) -> Any:
         from idvae.model import load
 
         return load
-    if name == "train":
-        from idvae.training.start import train
+    if name in ("train", "resume"):
+        from idvae.training import start
 
-        return train
+        return start.train if name == "train" else start.resume_run
     raise AttributeError(f"module 'idvae' has no attribute {name!r}")

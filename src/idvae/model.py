@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from idvae.data.conditions import Condition
+from idvae.data.conditions import ATTRIBUTES, Condition
 from idvae.data.pixels import to_float, to_uint8
 from idvae.errors import UserError
+from idvae.fresh_torch import fresh_torch
 from idvae.priors import PRIORS
 from idvae.seeds import checked_seed
 from idvae.training import averaging, batches, checkpoints, frozen, memory, released, settings
@@ -33,6 +34,7 @@ class Model:
         device: where it computes, such as "cpu" or "cuda".
     """
 
+    @fresh_torch()
     def __init__(self, run: Run, step: int | None = None, device: str = "cpu") -> None:
         if step is not None and not isinstance(step, Integral):
             raise UserError(f"step {step!r} is no whole number")
@@ -107,7 +109,8 @@ class Model:
 
         Args:
             images: as the model was trained on.
-            y: their conditions, float32 (N, Y), where the run has one; without them those of
+            y: their conditions, float32 (N, Y), where the run has one: one-hot classes, or
+                attributes of −1 and +1, as `Condition.rows` has them; without them those of
                 `attributes`, where the method tells them.
 
         Raises:
@@ -241,6 +244,7 @@ class Model:
         _check_count(n)
         return self._codes(0, n, seed).numpy()
 
+    @fresh_torch()
     def _codes(self, first: int, last: int, seed: int) -> Tensor:
         # Each code has its own generator, so that a sample depends on its number alone.
         seed = checked_seed(seed, "the seed")
@@ -348,7 +352,7 @@ class Model:
     def _in_blocks(self, rows: np.ndarray, y: np.ndarray | None, function: Any) -> np.ndarray:
         """A function of rows and their conditions, block after block, the last one filled up."""
         parts = []
-        with torch.no_grad():
+        with fresh_torch(), torch.no_grad():
             for first in range(0, len(rows), BLOCK):
                 part = rows[first : first + BLOCK]
                 told = None if y is None else _filled(y[first : first + BLOCK])
@@ -378,6 +382,11 @@ class Model:
                 raise UserError(f"{self.run.path} was trained without a condition")
             return None
         width = self.condition.width
+        if self.condition.kind == ATTRIBUTES and _is_told_by_flags(y):
+            raise UserError(
+                "conditions of attributes are 1 where an image has one and -1 where it has not; "
+                "these are 0 and 1: pass 2 * y - 1"
+            )
         y = None if y is None else _numbers(y, "conditions")
         if y is None or y.shape != (n, width):
             told = "none" if y is None else f"shape {y.shape}"
@@ -417,6 +426,19 @@ def _numbers(values: Any, what: str) -> np.ndarray:
     if not np.isfinite(found).all():
         raise UserError(f"{what} are finite numbers, and some of these are not")
     return found
+
+
+def _is_told_by_flags(y: Any) -> bool:
+    """Whether attributes are given as sets and tables have them, 0 for what an image has not.
+
+    A single float of 0 may be half-way.
+    """
+    values = np.asarray(y)
+    if values.dtype.kind in "biu":
+        return bool((values == 0).any())
+    if values.dtype.kind != "f" or values.ndim != 2 or values.shape[1] < 2:
+        return False
+    return set(np.unique(values)) == {0.0, 1.0}
 
 
 def _filled(rows: np.ndarray) -> Tensor:

@@ -43,11 +43,13 @@ class Toy(Method):
         self.pair = nets.pair_critic()
         self.features = nets.trunk()
         self.groups = {"dis": ("pair",), "gen": ("trunk", "code", "dec")}
+        self.register_buffer("steps_seen", torch.zeros((), dtype=torch.long))  # as BatchNorm's
 
     def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
         return {"z": self.draw_prior(n, generator)}
 
     def step(self, x: Tensor, y: Tensor | None, update: Update, *, z: Tensor) -> None:
+        self.steps_seen += 1
         with statistics_of("real", "posterior"):
             code = self.encode(x, y)
             x_rec = self.dec(code, y)

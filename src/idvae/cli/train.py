@@ -64,8 +64,7 @@ def _resume(argv: Sequence[str]) -> int:
 
     from idvae.training import start
 
-    names = ("steps", "lr_steps", "device", "threads", "workers", "patience")
-    changes = {name: getattr(options, name) for name in names}
+    changes = {name: getattr(options, name) for name in start.CHANGES}
     return _fit(start.resume(options.resume, changes, again=_is_uncounted(options.resume)))
 
 

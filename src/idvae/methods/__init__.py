@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,21 @@ _METHODS = {
 
 
 def register(name: str, place: str) -> None:
-    """Add a method that lives elsewhere, such as register("mine", "my_package.mine:Mine")."""
+    """Add a method that lives elsewhere, such as register("mine", "my_package.mine:Mine").
+
+    Args:
+        name: the `name` of its class.
+        place: module and class; the module is imported when the method is used.
+
+    Raises:
+        UserError: no such text, or the name of another method.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[\w-]+", name):
+        raise UserError(f"{name!r} names no method; use letters, digits and dashes")
+    if not isinstance(place, str) or not re.fullmatch(r"[\w.]+:\w+", place):
+        raise UserError(f"{place!r} is no place of a method; it is MODULE:CLASS, as text")
+    if _METHODS.get(name, place) != place:
+        raise UserError(f"{name} is the method {_METHODS[name]}; register another by another name")
     _METHODS[name] = place
 
 
@@ -56,8 +71,22 @@ def get(name: str) -> type[Method]:
     """The class of a method.
 
     Raises:
-        UserError: an unknown name.
+        UserError: an unknown name, or what was registered by it is no method of that name.
     """
     check(name)
     module, attribute = _METHODS[name].split(":")
-    return getattr(import_module(module), attribute)
+    try:
+        found = getattr(import_module(module), attribute, None)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise  # of what the module itself imports
+        raise UserError(f"{name} is registered as {_METHODS[name]}: {error}") from error
+    if found is None:
+        raise UserError(f"{name} is registered as {_METHODS[name]}: {module} has no {attribute}")
+    own = getattr(found, "name", None)
+    if own != name:  # runs would say the one, and their checkpoints the other
+        raise UserError(
+            f"{_METHODS[name]} is registered as {name}, and its own name is {own!r}: make the two "
+            "the same"
+        )
+    return found

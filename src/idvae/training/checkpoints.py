@@ -29,7 +29,11 @@ from idvae.training.run import checkpoint_steps as steps
 FORMAT = 1
 MOST_STATE = 1 << 16  # bytes of a state.json
 MOST_HEADER = 1 << 24  # bytes of what a safetensors file says of its tensors
-TYPES = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64}
+TYPES = {
+    "F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64,
+    "BOOL": torch.bool, "U8": torch.uint8, "I8": torch.int8, "I16": torch.int16,
+    "I32": torch.int32, "I64": torch.int64,
+}  # fmt: skip
 
 Shapes = dict[str, tuple[torch.dtype | None, tuple[int, ...]]]
 

@@ -36,6 +36,8 @@ from idvae.options import (
 from idvae.seeds import MOST, checked_seed
 from idvae.training.distributed import PATIENCE, PRECISIONS
 
+MOST_THREADS = 1024  # beyond what the system gives, OpenMP ends the process without a word
+
 
 @dataclass
 class TrainConfig:
@@ -88,8 +90,8 @@ class TrainConfig:
     device: str = "auto"
     precision: str = "32"
     graphs: bool = False
-    threads: OrNone = 0
-    workers: Count = 2
+    threads: Annotated[int, Within(least=0, most=MOST_THREADS)] = 0
+    workers: Annotated[int, Within(least=1, most=MOST_THREADS)] = 2
     optimizer: str = "adam"
     optimizer_of: dict[str, str] = field(default_factory=dict)
     optimizer_options: dict[str, Annotated[float, Within()]] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from idvae import __version__, data, methods
 from idvae.data.conditions import Condition
 from idvae.data.prepared import PreparedSet
 from idvae.errors import UserError
+from idvae.fresh_torch import fresh_torch
 from idvae.networks import resolved
 from idvae.options import flag_of
 from idvae.training import settings
@@ -23,6 +24,7 @@ from idvae.training.run import Run
 from idvae.training.run_config import FIRST_PHASE
 from idvae.training.settings import Settings
 
+CHANGES = ("steps", "lr_steps", "device", "threads", "workers", "patience")  # of a run's options
 CONDITIONS = 10_000  # rows of the training split's conditions that a run keeps to draw from
 
 Quiet = Callable[[int, Mapping[str, float]], None]
@@ -53,12 +55,54 @@ def train(
     Raises:
         UserError: a mistake in the arguments.
         DivergedError: a loss stopped being finite.
+        KeyboardInterrupt: SIGINT or SIGTERM came; the run is saved, and `idvae.resume` goes on.
     """
     methods.check(method)
-    prepared = open_data(data)
-    chosen = settings.from_mapping(method, options, recipes_of(method, prepared))
-    trainer = start(chosen, prepared, Path(out), overwrite)
-    trainer.fit(on_log)
+    place = _place_of(out)
+    with fresh_torch():
+        prepared = open_data(data)
+        chosen = settings.from_mapping(method, options, recipes_of(method, prepared))
+        return _fitted(start(chosen, prepared, place, overwrite), on_log)
+
+
+def resume_run(
+    path: str | os.PathLike[str],
+    *,
+    on_log: Quiet = lambda step, row: None,
+    **changes: Any,
+) -> Run:
+    """Go on with a run, as `idvae train --resume DIR` does; `idvae.resume` in Python.
+
+    Args:
+        path: the run folder.
+        on_log: as of `train`.
+        changes: steps, lr_steps, device, threads, workers or patience; the rest stays as it is.
+
+    Returns:
+        the run.
+
+    Raises:
+        UserError: another change, or as `resume`.
+        DivergedError: a loss stopped being finite.
+        KeyboardInterrupt: as `train`.
+    """
+    if other := sorted(set(changes) - set(CHANGES)):
+        raise UserError(f"a run goes on with its {other[0]}; {', '.join(CHANGES)} may change")
+    with fresh_torch():
+        return _fitted(resume(_place_of(path), changes), on_log)
+
+
+def _place_of(path: Any) -> Path:
+    try:
+        return Path(path)
+    except TypeError as error:
+        raise UserError(f"{path!r} is no place of a run folder") from error
+
+
+def _fitted(trainer: Any, on_log: Quiet) -> Run:
+    """The run of a trainer that reached its last step; a program that was stopped ends."""
+    if not trainer.fit(on_log):
+        raise KeyboardInterrupt(f"{trainer.run.path} is saved at step {trainer.step}")
     return trainer.run
 
 
@@ -223,8 +267,8 @@ def resume(path: Path, changes: Mapping[str, Any], again: bool = False) -> Any:
 
     Args:
         path: the run folder.
-        changes: options that may change between parts of a run: steps, lr_steps, device,
-            threads, workers, patience; None leaves one as it is.
+        changes: options that may change between parts of a run, of CHANGES; None leaves one as
+            it is.
         again: whether a command begins anew that may have ended before it was told so: a run that
             has reached its steps is then no mistake. Where torchrun starts anew it is so anyway.
 

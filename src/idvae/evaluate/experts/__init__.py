@@ -10,6 +10,7 @@ from pathlib import Path
 from idvae.errors import UserError
 from idvae.evaluate.experts.expert import Expert
 from idvae.evaluate.experts.own import CallableExpert
+from idvae.fresh_torch import fresh_torch
 
 AnyExpert = Expert | CallableExpert
 DEFAULT = ("lite0", "lite1", "lite2")
@@ -113,6 +114,7 @@ def open_expert(
     return open_domain(spec.size, path, checksum, device)
 
 
+@fresh_torch()
 def open_experts(
     texts: Sequence[str | AnyExpert],
     *,

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from idvae.evaluate.experts.resize import RESIZES
+from idvae.fresh_torch import fresh_torch
 
 # Networks always see batches of this many images, the last one filled up with blanks: with one
 # shape a convolution is computed one way, so that a score does not depend on how images arrive.
@@ -147,7 +148,7 @@ def same_sizes(images: Images) -> Iterator[np.ndarray]:
 
 @contextmanager
 def exact() -> Iterator[None]:
-    """No gradients, no autocast, no TF32, and the same algorithms every time."""
+    """As a fresh torch, without gradients and TF32, and by the same algorithms every time."""
     before = (
         torch.backends.cuda.matmul.allow_tf32,
         torch.backends.cudnn.allow_tf32,
@@ -156,11 +157,7 @@ def exact() -> Iterator[None]:
     )
     _set_cuda(False, False, False, True)
     try:
-        with (
-            torch.inference_mode(),
-            torch.autocast("cpu", enabled=False),
-            torch.autocast("cuda", enabled=False),
-        ):
+        with fresh_torch(), torch.inference_mode():
             yield
     finally:
         _set_cuda(*before)
