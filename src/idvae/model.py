@@ -410,6 +410,8 @@ class Model:
                 f"the model takes {kind} arrays of shape (N, {', '.join(map(str, wanted))}), "
                 f"not {found}"
             )
+        if s.is_points and not np.isfinite(images).all():
+            raise UserError("points are finite numbers, and some of these are not")
 
 
 def _check_count(n: int) -> None:

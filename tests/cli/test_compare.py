@@ -161,7 +161,7 @@ def test_scores_of_other_images_stand_beside_runs(tmp_path):
     text = (out / "table.md").read_text()
     assert "| IDVAE | " in text
     assert "| others | " in text
-    assert "No Table 2: unknown data set" in text  # the made run's data are nowhere
+    assert "No Table 2: set-abc, the set that" in text  # the made run's data are nowhere
     assert (out / "figure3.svg").is_file()
 
 

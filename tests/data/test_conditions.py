@@ -135,6 +135,30 @@ def test_a_change_takes_what_it_excludes_away_and_leaves_the_rest():
     np.testing.assert_array_equal(SHOES.changed(np.eye(3)[:2], {"Boot": True}), [[0, 0, 1]] * 2)
 
 
+@pytest.mark.parametrize(
+    ("condition", "asked", "words"),
+    [
+        (FACES, {"Bald": True, "Black_Hair": True}, "Bald and Black_Hair exclude each other"),
+        (FACES, {"Bald": "0"}, "Bald is asked for by True .* not '0'"),
+        (FACES, {"Beard": True}, "not trained with 'Beard'"),
+        (SHOES, {"Boot": False}, "of one class"),
+        (SHOES, {}, "of one class"),
+        (SHOES, {"Boot": True, "Sandal": True}, "exclude each other"),
+    ],
+)
+def test_what_cannot_be_made_of_a_condition_is_told(condition, asked, words):
+    with pytest.raises(UserError, match=words):
+        condition.changed(-np.ones((2, condition.width)), asked)
+
+
+def test_conditions_of_another_shape_are_told():
+    for y in (np.ones(4), np.ones((2, 5)), None):
+        with pytest.raises(UserError, match="have the shape"):
+            FACES.turned(y, "Bald")
+    with pytest.raises(UserError, match="asked for by text"):
+        FACES.parse(None)
+
+
 def test_what_is_cleared_can_exclude_too():
     shaved, beard, moustache = np.float32([[-1, 1], [-1, -1], [1, 1]])
     every = np.stack([shaved, beard, moustache])

@@ -466,14 +466,15 @@ def test_grey_folders_have_one_channel(tmp_path):
     assert data.prepare("folder", source=folder, size=16).channels == 1
 
 
-def test_folders_named_like_splits_and_classes_are_these(tmp_path):
-    for split in ("train", "val", "test"):
+@pytest.mark.parametrize("names", [("train", "val", "test"), ("Train", "Valid", "TEST")])
+def test_folders_named_like_splits_and_classes_are_these(tmp_path, names):
+    for split in names:
         for kind in ("cat", "dog"):
             folder = tmp_path / "set" / split / kind
             folder.mkdir(parents=True)
             for i in range(2):
                 Image.new("L", (20, 20), i).save(folder / f"{i}.png")
-    made = data.prepare("folder", source=tmp_path / "set", size=16)
+    made = data.prepare("folder", source=tmp_path / "set", size=16, set_name=names[0])
     assert made.counts == {"train": 4, "validation": 4, "test": 4}
     assert made.classes == ["cat", "dog"]
     assert list(made.split("test").labels(np.arange(4))) == [0, 0, 1, 1]
@@ -571,6 +572,7 @@ FILES = ["a.png", "b/c.png"]
         ("file,Hat\n", "needs a header"),
         ("file,Hat,Hat\na.png,1,1\nb/c.png,0,0\n", "a name of its own"),
         ("file,Hat,\na.png,1,1\nb/c.png,0,0\n", "a name of its own"),
+        ('file,"Hat, red"\na.png,1\nb/c.png,0\n', "'Hat, red' has a comma"),
         ("3\nHat\na.png 1\nb/c.png -1\n", "announces 3 rows, but has 2"),
         ("2\nHat\na.png 1\nb/c.png 7\n", r"line 4: 1 values of 0, 1 or -1"),
     ],
@@ -582,7 +584,7 @@ def test_attributes_that_do_not_match_are_told(tmp_path, text, words):
 
 
 def test_attributes_are_read_by_name_not_by_order(tmp_path):
-    (tmp_path / "a.csv").write_text("file,Hat,Beard\nb/c.png,-1,1\na.png,1,0\n")
+    (tmp_path / "a.csv").write_text("file,Hat,Beard\n./b/c.png,-1,1\na.png ,1,0\n")
     values, names = read_attributes(tmp_path / "a.csv", FILES)
     assert names == ["Hat", "Beard"]
     assert values.tolist() == [[1, 0], [0, 1]]

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from evaluate.toys import ToySet, eyes, images, pooled, toy
+from idvae import data
 from idvae.errors import UserError
 from idvae.evaluate import battery, cache, features, reference
 from idvae.evaluate.battery import evaluate
@@ -346,12 +347,62 @@ def test_an_expert_that_gives_nothing_of_what_was_asked_is_told():
         (images(50), {"experts": [toy(), toy()]}, "named twice"),
         (images(50), {"experts": ["lite9"]}, "unknown expert 'lite9'"),
         (images(50), {"weights": {"frd": "x"}}, "frd is not among the experts"),
+        (images(50), {"experts": [np.mean]}, "a function goes into a CallableExpert"),
+        (images(50), {"experts": None}, "at least one expert"),
+        (images(50), {"metrics": None}, "unknown metric ''"),
+        (images(50), {"n": "9"}, "n '9' is no whole number of at least 2"),
+        (images(50), {"repeats": 1.5}, "repeats 1.5 is no whole number"),
+        (images(50), {"reference_n": None}, "reference_n None is no whole number"),
+        (images(50), {"name": "a\nb"}, "is no name for tables"),
+        (images(50), {"name": 3}, "3 is no name for tables"),
+        (images(50), {"device": "foo"}, "the device 'foo' is not there"),
+        (images(50), {"value_range": (0, float("nan"))}, "no black and white"),
+        (images(50), {"value_range": "0,1"}, "no black and white"),
+        (images(50), {"value_range": (1, 1)}, "no black and white"),
+        (object(), {}, "such as the sample of a model, not from a object"),
     ],
 )
 def test_mistakes_are_told(what, changes, words):
     options = {"experts": [toy()], "n": 9, **changes}
     with pytest.raises(UserError, match=words):
         evaluate(what, REAL, **options)
+
+
+def test_a_run_is_no_folder_of_images(tmp_path):
+    (tmp_path / "config.yaml").write_text("method: vae\n")
+    for pair in ((tmp_path, REAL), (images(50), tmp_path)):
+        with pytest.raises(UserError, match=r"is a run, and no images; .*idvae.load\("):
+            evaluate(*pair, experts=[toy()], n=9)
+
+
+def test_numbers_of_numpy_names_in_one_text_and_a_set_by_its_name(tmp_path, data_root):
+    digits = data.prepare("digits", n=np.int64(90), size=np.int64(16))
+    assert digits.meta["asked"]["n"] == 90
+    found = scored(
+        reference=digits.name, n=np.int64(9), reference_n=np.int64(60), repeats=np.int64(2),
+        metrics="fd, kid",
+    )  # fmt: skip
+    assert set(found.row[toy().name]) == {"fd", "kid"}
+    assert found.facts["reference"]["n"] == 60
+    assert found.about["reference"].startswith(digits.name)
+    found.save(tmp_path / "scores.json")
+    assert Scores.load(tmp_path / "scores.json").row == found.row
+
+
+def test_one_range_of_floats_is_one_fact():
+    floats = images(120) / 255.0
+    told = [scored(reference=floats, value_range=of).facts for of in ((0, 1), (0.0, 1.0), [0, 1])]
+    assert told[0] == told[1] == told[2]
+
+
+def test_an_expert_that_writes_into_its_images_spoils_no_other():
+    def blank(images):
+        images[:] = 0
+        return np.zeros((len(images), 2), np.float32)
+
+    alone = scored().row[toy().name]
+    beside = scored(experts=[CallableExpert("blank", blank, 2), toy()])
+    assert beside.row[toy().name] == alone
 
 
 def test_logits_that_are_not_finite_are_told():

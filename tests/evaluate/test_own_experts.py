@@ -212,6 +212,37 @@ def test_a_callable_is_an_expert_that_is_told_apart_by_what_it_answers():
         wrong(images(9))
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda n: None, "answers None for 9 images"),
+        (lambda n: (np.zeros((n, 3)),) * 3, "answers 3 things"),
+        (lambda n: "text", "no array of real numbers"),
+        (lambda n: np.zeros((n, 3), complex), "no array of real numbers"),
+        (lambda n: torch.zeros(n, 3, dtype=torch.complex64), "no array of real numbers"),
+        (lambda n: [[1.0], [1.0, 2.0]], "no array of real numbers"),
+        (lambda n: (np.zeros((n, 3)), np.zeros(n)), "logits"),
+        (lambda n: (np.zeros((n, 3)), np.zeros((1, 2))), "logits"),
+    ],
+)
+def test_what_is_no_features_is_told(answer, words):
+    expert = CallableExpert("a", lambda x: answer(len(x)), 3, identity="x")
+    with pytest.raises(UserError, match=words):
+        expert(images(9))
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16, torch.float64])
+def test_tensors_of_any_kind_that_record_gradients_are_features(kind):
+    def answer(x):
+        return torch.ones(len(x), 3, dtype=kind, requires_grad=True)
+
+    found = CallableExpert("a", answer, np.int64(3))(images(9)).features
+    np.testing.assert_array_equal(found, np.ones((9, 3), np.float32))
+    for arguments in (("a", answer, 0), ("a", answer, "3"), ("a", None, 3)):
+        with pytest.raises(UserError, match="the width of its features"):
+            CallableExpert(*arguments)
+
+
 def test_files_that_are_no_networks_are_told(tmp_path):
     (tmp_path / "net.pt").write_bytes(b"nothing")
     with pytest.raises(UserError, match="not a TorchScript file"):

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -548,6 +549,15 @@ def test_what_would_do_nothing_is_refused(digits, tmp_path, options, words):
     with pytest.raises(UserError, match=words):
         begin(digits, tmp_path / "run", batch_size=16, **options)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_tells_how_its_set_was_prepared_and_where_it_lay(data_root, tmp_path):
+    made = data.prepare("digits", n=80, seed=0, set_name="gone")
+    run = start.train("gan", made, tmp_path / "run", **{**OPTIONS, "steps": 1})
+    assert run.config["data"]["asked"]["n"] == 80
+    shutil.rmtree(made.path)
+    with pytest.raises(UserError, match=r"gone, the set that .* is not at .*gone"):
+        start.resume(tmp_path / "run", {"steps": 2})
 
 
 def test_points_are_not_mirrored(data_root, tmp_path):

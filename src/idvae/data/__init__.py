@@ -48,8 +48,8 @@ def get(name: str) -> Source:
     Raises:
         UserError: an unknown name.
     """
-    if name not in _SOURCES:
-        raise _unknown(name, "source")
+    if not isinstance(name, str) or name not in _SOURCES:
+        raise _unknown(str(name), "source")
     module, _, factory = _SOURCES[name].partition(":")
     source = import_module(f"idvae.data.{module}")
     return getattr(source, factory)() if factory else source
@@ -90,9 +90,12 @@ def prepare(
     if size is not None and (chosen.kind == "points" or size not in SIZES):
         fitting = "points have none" if chosen.kind == "points" else "sizes are 16, 32, 64, 128"
         raise UserError(f"--size {size}: no network fits that size; {fitting}")
+    for flag, place in (("--source", source), ("--attributes", attributes)):
+        if place is not None and not isinstance(place, str | os.PathLike):
+            raise UserError(f"{flag} {place!r} is no place")
     if n is not None and (not isinstance(n, Integral) or n < 1):
         raise UserError(f"--n {n} is out of range; it is a whole number of at least 1")
-    seed = checked_seed(seed)
+    seed, n = checked_seed(seed), None if n is None else int(n)
     if attributes is not None and name != "folder":
         raise UserError(f"--attributes belongs to folder; {name} has what it has")
     if skip_bad and name != "folder":
@@ -101,7 +104,7 @@ def prepare(
     if crop is not None and crop not in crops:
         fitting = f"there are {', '.join(crops)}" if crops else f"{name} has no named crops"
         raise UserError(f"--crop {crop} is unknown; {fitting}")
-    size = chosen.default_size if size is None else size
+    size = chosen.default_size if size is None else int(size)
     request = Request(
         size=size,
         n=n,
@@ -207,15 +210,17 @@ def prepared() -> list[PreparedSet]:
     return found
 
 
-def resolve(name: str | os.PathLike[str]) -> PreparedSet:
+def resolve(name: str | os.PathLike[str] | PreparedSet) -> PreparedSet:
     """What `--data NAME` means: a prepared set, or one that can be prepared now, unasked.
 
-    The address of one in shards; a name or path of a prepared set; a source with one prepared
-    set; SOURCE or SOURCE-SIZE where the source needs nothing asked.
+    The address of one in shards; a name or path of a prepared set, or one that is open; a source
+    with one prepared set; SOURCE or SOURCE-SIZE where the source needs nothing asked.
 
     Raises:
         UserError: nothing fits, or several do.
     """
+    if isinstance(name, PreparedSet):
+        return name
     if not isinstance(name, str | os.PathLike):
         raise UserError(f"{name!r} names no data set; see idvae data list")
     text = os.fspath(name)

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TextIO
 
 import numpy as np
@@ -64,6 +64,8 @@ def _open(path: Path, opened: TextIO) -> tuple[list[str], int | None, Iterator[R
         raise _no_header(path)
     if "" in names or len(set(names)) < len(names):
         raise UserError(f"{path}: each attribute needs a name of its own in the header")
+    if unfit := [name for name in names if "," in name]:
+        raise UserError(f"{path}: {unfit[0]!r} has a comma, which separates names of attributes")
     return names, announced, rows
 
 
@@ -75,6 +77,8 @@ def _fill(
     values = np.full((len(files), len(names)), -1, np.int8)
     count = 0
     for number, (file, *cells) in rows:
+        if file not in place:  # as `find` writes it, or with blanks around
+            file = str(PurePosixPath(file.strip()))
         if file not in place:
             raise UserError(f"{path}, line {number}: there is no image {file}")
         into = values[place[file]]

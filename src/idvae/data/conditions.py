@@ -119,6 +119,8 @@ class Condition:
             UserError: a name or number that is not there, or attributes that exclude each other.
         """
         asked: dict[str, bool] = {}
+        if not isinstance(text, str):
+            raise UserError(f"a condition is asked for by text, not by {text!r}")
         for part in listed(text):
             name, equals, value = (piece.strip() for piece in part.partition("="))
             if self.kind == ATTRIBUTES and part in self.names:  # a name that has a = of its own
@@ -175,9 +177,21 @@ class Condition:
 
         Returns:
             a copy, float32 (B, Y).
+
+        Raises:
+            UserError: a name that is not there, what excludes each other, or y of another shape.
         """
         y = np.array(y, np.float32)
+        if y.ndim != 2 or y.shape[1] != self.width:
+            raise UserError(f"conditions have the shape (B, {self.width}), not {y.shape}")
+        for name, value in asked.items():
+            _known(name, self.names, "the run was not trained with")
+            if value not in (0, 1):
+                raise UserError(f"{name} is asked for by True and excluded by False, not {value!r}")
+        self._check(", ".join(asked), asked)
         if self.kind == LABELS:
+            if list(asked.values()) != [True]:
+                raise UserError("an image is of one class: ask for one, by True")
             (name,) = asked
             y[:] = 0.0
             y[:, self.names.index(name)] = 1.0
@@ -190,11 +204,15 @@ class Condition:
         return y
 
     def turned(self, y: np.ndarray, name: str) -> np.ndarray:
-        """y (B, Y) with a class set; or an attribute set, or cleared where it was set."""
+        """y (B, Y) with a class set; or an attribute set, or cleared where it was set.
+
+        Raises:
+            UserError: as `changed`.
+        """
         on = self.changed(y, {name: True})
         if self.kind == LABELS:
             return on
-        has = y[:, self.names.index(name)] > 0
+        has = np.asarray(y)[:, self.names.index(name)] > 0
         return np.where(has[:, None], self.changed(y, {name: False}), on)
 
 

@@ -141,7 +141,7 @@ def _channels(files: list[Path]) -> int:
 
 def _splits(root: Path, files: list[Path]) -> tuple[dict[str, list[int]], str]:
     splits: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
-    tops = [f.relative_to(root).parts[0] for f in files]
+    tops = [f.relative_to(root).parts[0].lower() for f in files]
     if set(tops) <= set(SPLIT_FOLDERS):
         for i, top in enumerate(tops):
             splits[SPLIT_FOLDERS[top]].append(i)

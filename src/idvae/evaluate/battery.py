@@ -6,6 +6,7 @@ It knows no method: images come from a folder, a file, an array, an iterable or 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,15 @@ from idvae.evaluate.reference import (
     check_split,
     checksum_of,
     is_prepared,
+    named_set,
     open_reference,
     silent,
 )
 from idvae.evaluate.scores import DEFAULT_METRICS, METRICS, Row, Scores, Value
 from idvae.evaluate.sources.images import open_images
-from idvae.evaluate.sources.source import Range, Source
+from idvae.evaluate.sources.source import Range, Source, checked_range
 from idvae.evaluate.together import exchange, processes, spread
+from idvae.options import listed
 from idvae.seeds import SEEDING, checked_seed
 
 NEIGHBOUR_METRICS = ("precision", "recall", "density", "coverage")
@@ -66,8 +69,9 @@ def evaluate(
 
     Args:
         images: a folder, an .npz or .npy file, an array uint8 (N, H, W, C), an iterable of
-            arrays, a callable (n, seed) → images, or a `Source`.
-        reference: a prepared set, or any of the above, or an .npz of mu and sigma.
+            arrays, a callable (n, seed) → images, such as the `sample` of a model, or a `Source`.
+        reference: a prepared set or the name of one, or any of the above, or an .npz of mu and
+            sigma.
         experts: names such as "lite0" or "lite0@96", NAME=FILE, or open experts.
         metrics: names of METRICS.
         n: images a sample set; by default 10,000, or as many as both sides allow.
@@ -92,12 +96,14 @@ def evaluate(
     Raises:
         UserError: a mistake in the images, the reference, the experts or the numbers.
     """
-    seed = checked_seed(seed)
-    unknown = sorted(set(metrics) - set(METRICS))
-    if unknown or not metrics:
-        raise UserError(f"unknown metric {(unknown or [''])[0]!r}; there are {', '.join(METRICS)}")
-    if repeats < 1 or (n is not None and n < 2) or reference_n < 2:
-        raise UserError("repeats is at least 1, and n and the reference's n are at least 2")
+    seed, value_range = checked_seed(seed), checked_range(value_range)
+    metrics = _checked_metrics(metrics)
+    n = None if n is None else _checked_count(n, "n", 2)
+    repeats = _checked_count(repeats, "repeats", 1)
+    reference_n = _checked_count(reference_n, "reference_n", 2)
+    if name is not None and not (isinstance(name, str) and name and name.isprintable()):
+        raise UserError(f"{name!r} is no name for tables; it is one line of text")
+    reference = named_set(reference)
     check_split(reference, split)
     source = open_images(images, value_range)
     checksum = getattr(reference, "checksum", None)
@@ -148,11 +154,25 @@ def evaluate(
             "true_data": pool if baseline else None,
             "held_out": true_data is True,
             "repeats": parts,
-            "device": device,
+            "device": str(device),
             "processes": processes()[1],
         },
         warnings=warnings,
     )
+
+
+def _checked_count(value: Any, name: str, least: int) -> int:
+    if not isinstance(value, Integral) or value < least:
+        raise UserError(f"{name} {value!r} is no whole number of at least {least}")
+    return int(value)
+
+
+def _checked_metrics(metrics: Any) -> list[str]:
+    found = listed(metrics) if isinstance(metrics, str) else list(metrics or ())
+    unknown = [metric for metric in found if metric not in METRICS]
+    if unknown or not found:
+        raise UserError(f"unknown metric {(unknown or [''])[0]!r}; there are {', '.join(METRICS)}")
+    return found
 
 
 def _sample_set_size(n: int | None, source: Source, reference: Any, split: str | None) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from idvae.data.opening import is_prepared as looks_prepared
 from idvae.data.prepared import SPLITS
 from idvae.errors import UserError
 from idvae.evaluate import cache
@@ -219,6 +220,16 @@ def _one_split(reference: Any, split: str) -> Splits:
     """All of a split, which no choice of the whole set is taken for."""
     checksum = hashlib.sha256(f"{reference.checksum} {split}".encode()).hexdigest()
     return Splits(f"{reference.name}, {split} split", [reference.split(split)], checksum)
+
+
+def named_set(reference: Any) -> Any:
+    """The prepared set that a name or a path is of; anything else as it is."""
+    if not isinstance(reference, str | os.PathLike):
+        return reference
+    from idvae import data
+
+    places = (data.root() / reference, Path(reference))
+    return next((data.open_set(p) for p in places if looks_prepared(p)), reference)
 
 
 def is_prepared(reference: Any) -> bool:

@@ -151,6 +151,7 @@ def start(
             "shape": asdict(shape),
             "checksum": prepared.checksum,
             "order": prepared.ordering,
+            "asked": _asked(prepared),
         },
         "options": chosen.options(),
         "versions": {
@@ -184,6 +185,13 @@ def start(
         trainer.run = Run.create(out, config, overwrite, inputs, fill)
     trainer.processes.barrier()
     return trainer
+
+
+def _asked(prepared: PreparedSet) -> dict[str, Any] | None:
+    """What a set was prepared by, for who has to do it again; older sets do not say it."""
+    asked = prepared.meta.get("asked")
+    names = ("n", "seed", "crop", "files", "attributes")
+    return None if asked is None else {name: asked.get(name) for name in names}
 
 
 def _check_used(chosen: Settings, prepared: PreparedSet, trainer: Any) -> None:
@@ -376,7 +384,15 @@ def data_of(run: Run) -> PreparedSet:
     if facts.get("path") is None:
         return _of_checksum(run)
     there = data.is_there(facts["path"])
-    prepared = data.open_set(facts["path"]) if there else data.resolve(facts["name"])
+    try:
+        prepared = data.open_set(facts["path"]) if there else data.resolve(facts["name"])
+    except UserError as error:
+        if there:
+            raise
+        raise UserError(
+            f"{facts['name']}, the set that {run.path} was trained on, is not at "
+            f"{facts['path']} any more; prepare it again, as data.asked in its config.yaml says"
+        ) from error
     if prepared.checksum != facts["checksum"]:
         raise UserError(
             f"the data set {prepared.address} is not the one that {run.path} was trained on "

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from idvae.errors import UserError
 from idvae.evaluate.experts.expert import Expert
 from idvae.evaluate.experts.own import CallableExpert
 from idvae.fresh_torch import fresh_torch
+from idvae.options import listed
 
 AnyExpert = Expert | CallableExpert
 DEFAULT = ("lite0", "lite1", "lite2")
@@ -126,8 +129,19 @@ def open_experts(
     """Open several, in order; those that are open already are taken as they are.
 
     Raises:
-        UserError: as `open_expert`; none, or two of one name.
+        UserError: as `open_expert`; none, two of one name, or a device that is not there.
     """
+    texts = listed(texts) if isinstance(texts, str) else list(texts or ())
+    for text in texts:
+        if not isinstance(text, str | Expert | CallableExpert):
+            raise UserError(
+                f"{text!r} is no expert: a name, or an open one; a function goes into a "
+                "CallableExpert"
+            )
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise UserError(f"the device {device!r} is not there: {str(error)[:100]}") from error
     given = set(weights or {})
     asked = {parse(t).name for t in texts if isinstance(t, str)}
     if unused := sorted(given - asked):

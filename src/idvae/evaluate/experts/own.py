@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,9 @@ class CallableExpert:
         width: int,
         identity: str | None = None,
     ) -> None:
-        self.name, self.width, self.function = name, width, function
+        if not isinstance(width, Integral) or width < 1 or not callable(function):
+            raise UserError("an expert is a name, a function, and the width of its features")
+        self.name, self.width, self.function = name, int(width), function
         if identity is None:
             noise = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
             answer = self(noise).features.astype(np.float64)
@@ -160,22 +163,49 @@ class CallableExpert:
         """Features of images, as `Expert` gives them.
 
         Raises:
-            UserError: the function answers with another shape.
+            UserError: the function answers with what are no rows of features.
         """
         features, logits = [], []
         for group in same_sizes(images):
             for start in range(0, len(group), BATCH):
-                part = group[start : start + BATCH]
+                # A copy: what it writes there, the next expert would see.
+                part = group[start : start + BATCH].copy()
                 answer = self.function(part)
-                answer = answer if isinstance(answer, tuple) else (answer, None)
-                f, y = (None if a is None else np.asarray(a, np.float32) for a in answer)
-                if f.shape != (len(part), self.width):
+                both = answer if isinstance(answer, tuple) else (answer, None)
+                if len(both) != 2:
+                    raise UserError(f"{self.name} answers {len(both)} things, not one or two")
+                f = self._rows(both[0], len(part))
+                if f is None or f.shape != (len(part), self.width):
                     raise UserError(
-                        f"{self.name} answers {f.shape} for {len(part)} images; features are "
-                        f"({len(part)}, {self.width})"
+                        f"{self.name} answers {None if f is None else f.shape} for {len(part)} "
+                        f"images; features are ({len(part)}, {self.width})"
+                    )
+                y = self._rows(both[1], len(part))
+                if y is not None and (y.ndim != 2 or len(y) != len(part)):
+                    raise UserError(
+                        f"{self.name} answers logits {y.shape} for {len(part)} images; they are "
+                        f"({len(part)}, classes)"
                     )
                 features.append(f)
                 if y is not None:
                     logits.append(y)
         rows = np.concatenate(features) if features else np.zeros((0, self.width), np.float32)
         return Output(rows, np.concatenate(logits) if logits else None)
+
+    def _rows(self, answer: Any, n: int) -> np.ndarray | None:
+        """One answer as float32, None where there is none."""
+        if answer is None:
+            return None
+        if isinstance(answer, Tensor):
+            answer = answer.detach().cpu()
+            answer = answer if answer.is_complex() else answer.float().numpy()
+        try:
+            found = np.asarray(answer)
+            if found.dtype.kind not in "biuf":
+                raise TypeError(f"of the type {found.dtype}")
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"{self.name} answers for {n} images what is no array of real numbers: "
+                f"{str(error)[:100]}"
+            ) from error
+        return found.astype(np.float32)

@@ -120,7 +120,8 @@ class Stream(Source):
             if not left:
                 return
         raise UserError(
-            f"{self.name} gave {n - left:,} images, fewer than {n:,}; pass n={n - left}"
+            f"{self.name} gave {n - left:,} images, fewer than {n:,}; pass n={n - left}, or "
+            f"reference_n={n - left} where they are the real ones"
         )
 
 

@@ -31,6 +31,11 @@ def open_images(what: Any, value_range: Range | None = None) -> Source:
         return what
     if isinstance(what, str | os.PathLike):
         path = Path(what)
+        if (path / "config.yaml").is_file() and path.is_dir():  # its curves are pictures too
+            raise UserError(
+                f"{path} is a run, and no images; give what draws its samples, "
+                f"idvae.load({str(path)!r}).sample"
+            )
         if path.is_dir():
             return Folder(path)
         if path.suffix in (".npz", ".npy"):
@@ -44,7 +49,10 @@ def open_images(what: Any, value_range: Range | None = None) -> Source:
         return Sampler(what, getattr(what, "__name__", "sampler"), value_range)
     if isinstance(what, Iterable):
         return Stream(what, "iterable", value_range)
-    raise UserError(f"images come from a place, an array, an iterable or a callable, not {what!r}")
+    raise UserError(
+        "images come from a place, an array, an iterable or a callable, such as the sample of a "
+        f"model, not from a {type(what).__name__}"
+    )
 
 
 def _images_of(path: Path) -> np.ndarray:

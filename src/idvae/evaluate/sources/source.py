@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from math import inf, nan
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,23 @@ def as_bytes(images: Any, where: str, value_range: Range | None = None) -> np.nd
         )
     scaled = (images.astype(np.float64) - black) * (255.0 / (white - black))
     return scaled.round().clip(0, 255).astype(np.uint8)
+
+
+def checked_range(value_range: Any) -> Range | None:
+    """Black and white as floats, so that one range is told in one way.
+
+    Raises:
+        UserError: they are no two finite numbers, the lower one first.
+    """
+    if value_range is None:
+        return None
+    try:
+        black, white = (float(value) for value in value_range)
+    except (TypeError, ValueError):
+        black = white = nan
+    if not -inf < black < white < inf:
+        raise UserError(f"{value_range!r} is no black and white of images, such as (-1, 1)")
+    return black, white
 
 
 class Source(ABC):
