@@ -113,7 +113,10 @@ class Method(nn.Module):
         return self
 
     def draw_noise(self, n: int, generator: Generator) -> dict[str, Tensor]:
-        """All randomness of one step for n images, by name: keyword arguments of `step`."""
+        """All randomness of one step for n images, by name: keyword arguments of `step`.
+
+        They come there as floats of the networks' type.
+        """
         return {
             "eps": torch.randn(n, self.z_dim, generator=generator),
             "z": self.draw_prior(n, generator),
