@@ -422,8 +422,8 @@ def test_two_that_first_use_a_set_at_once_share_it():
     assert a.checksum == b.checksum
 
 
-def test_who_waits_for_another_that_prepares_is_told(capsys):
-    data.root().mkdir(parents=True, exist_ok=True)
+def test_who_waits_for_another_that_prepares_is_told(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("IDVAE_DATA", str(tmp_path))  # where no other test has prepared them
     told, until = "", time.monotonic() + 30
     with ThreadPoolExecutor(1) as pool:
         with alone(data.root() / ".digits.lock", "this test"):
