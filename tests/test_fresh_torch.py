@@ -39,7 +39,8 @@ def digits(data_root):
 
 @pytest.fixture(scope="module")
 def run(digits, tmp_path_factory):
-    return idvae.train("idvae", digits, tmp_path_factory.mktemp("runs") / "run", **OPTIONS)
+    place = tmp_path_factory.mktemp("runs") / "run"
+    return idvae.train("idvae", data.resolve(digits), place, **OPTIONS)
 
 
 @pytest.mark.parametrize("caller", CALLERS)

@@ -32,7 +32,7 @@ Quiet = Callable[[int, Mapping[str, float]], None]
 
 def train(
     method: str,
-    data: str | os.PathLike[str],
+    data: str | os.PathLike[str] | PreparedSet,
     out: str | os.PathLike[str],
     *,
     overwrite: bool = False,
@@ -43,7 +43,8 @@ def train(
 
     Args:
         method: a registered name, such as "idvae".
-        data: name or path of a prepared set, or of a source that can be prepared unasked.
+        data: name or path of a prepared set, one that is open, or a source that can be prepared
+            unasked.
         out: the run folder to make.
         overwrite: replace a run that is there.
         on_log: called with the step and the metrics at each line of metrics.jsonl.
@@ -106,7 +107,7 @@ def _fitted(trainer: Any, on_log: Quiet) -> Run:
     return trainer.run
 
 
-def open_data(name: str | os.PathLike[str]) -> PreparedSet:
+def open_data(name: str | os.PathLike[str] | PreparedSet) -> PreparedSet:
     """The prepared set of a name, prepared now where that needs nothing asked."""
     return data.resolve(name)
 
