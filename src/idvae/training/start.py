@@ -384,16 +384,16 @@ def data_of(run: Run) -> PreparedSet:
     facts = run.config["data"]
     if facts.get("path") is None:
         return _of_checksum(run)
-    there = data.is_there(facts["path"])
-    try:
-        prepared = data.open_set(facts["path"]) if there else data.resolve(facts["name"])
-    except UserError as error:
-        if there:
-            raise
-        raise UserError(
-            f"{facts['name']}, the set that {run.path} was trained on, is not at "
-            f"{facts['path']} any more; prepare it again, as data.asked in its config.yaml says"
-        ) from error
+    if data.is_there(facts["path"]):
+        prepared = data.open_set(facts["path"])
+    else:
+        try:
+            prepared = data.resolve(facts["name"])
+        except UserError as error:
+            raise UserError(
+                f"{facts['name']}, the set that {run.path} was trained on, is not at "
+                f"{facts['path']} any more; prepare it again, as data.asked in its config.yaml says"
+            ) from error
     if prepared.checksum != facts["checksum"]:
         raise UserError(
             f"the data set {prepared.address} is not the one that {run.path} was trained on "

@@ -133,7 +133,7 @@ def open_experts(
     """
     texts = listed(texts) if isinstance(texts, str) else list(texts or ())
     for text in texts:
-        if not isinstance(text, str | Expert | CallableExpert):
+        if not isinstance(text, str | AnyExpert):
             raise UserError(
                 f"{text!r} is no expert: a name, or an open one; a function goes into a "
                 "CallableExpert"

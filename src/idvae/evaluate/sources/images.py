@@ -31,7 +31,7 @@ def open_images(what: Any, value_range: Range | None = None) -> Source:
         return what
     if isinstance(what, str | os.PathLike):
         path = Path(what)
-        if (path / "config.yaml").is_file() and path.is_dir():  # its curves are pictures too
+        if (path / "config.yaml").is_file():  # its curves are pictures too
             raise UserError(
                 f"{path} is a run, and no images; give what draws its samples, "
                 f"idvae.load({str(path)!r}).sample"
