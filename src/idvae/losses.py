@@ -16,6 +16,8 @@ Numbers in brackets are the equations of Munjal, Paul and Krishnan, "Implicit Di
 Variational Autoencoder".
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -222,8 +224,10 @@ def divergence(mu: Tensor, logvar: Tensor) -> Tensor:
 
 def log_normal(z: Tensor, mean: Tensor | float = 0.0, var: Tensor | float = 1.0) -> Tensor:
     """log N(z; mean, var) of codes (B, Z), summed over z, without its log 2π: shape (B,)."""
-    z, var = _wide(z), torch.as_tensor(var, dtype=_wide(z).dtype, device=z.device)
-    return -0.5 * ((z - mean).square() / var + var.log()).sum(1)
+    var, log_var = (
+        (_wide(var), _wide(var).log()) if isinstance(var, Tensor) else (var, math.log(var))
+    )
+    return -0.5 * ((_wide(z) - mean).square() / var + log_var).sum(1)
 
 
 def exp_elbo(squared: Tensor, divergence: Tensor, beta_rec: float, beta_neg: float) -> Tensor:

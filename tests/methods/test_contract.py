@@ -63,6 +63,14 @@ def test_every_network_belongs_to_a_group_and_every_group_has_an_equation(name, 
     assert set(method.groups) <= set(method.equations)
 
 
+@pytest.mark.parametrize(("name", "options"), variants())
+def test_it_holds_nothing_that_cannot_be_copied(name, options):
+    """Python 3.14 copies nothing of itertools, and a training copies its method to count work."""
+    for module in run_step(name, **options).method.modules():
+        kept = {key: type(value).__module__ for key, value in vars(module).items()}
+        assert "itertools" not in kept.values(), kept
+
+
 @pytest.mark.parametrize(("name", "options"), EACH)
 def test_nothing_moves_between_updates(name, options):
     """A method changes parameters through `update` alone."""

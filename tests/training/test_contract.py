@@ -160,9 +160,9 @@ def test_a_penalty_is_recorded(precision, digits, vae, tmp_path, monkeypatch):
 
 def test_together_takes_all_gradients_before_any_step(digits, vae, tmp_path):
     """Of one forward pass, to the bit: by hand, with no step between."""
-    trainer = begun(digits, vae, tmp_path / "run", precision="64")
+    trainer = begun(digits, vae, tmp_path / "run", precision="64", device="cpu")
     trainer.method.train()
-    twin = begun(digits, vae, tmp_path / "twin", precision="64")
+    twin = begun(digits, vae, tmp_path / "twin", precision="64", device="cpu")
     twin.method.train()
     inputs = {name: t.double() for name, t in trainer.inputs(0).items() if name != "images"}
     x = trainer.inputs.as_data(trainer.inputs(0)["images"], torch.float64)

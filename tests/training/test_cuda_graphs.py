@@ -151,14 +151,20 @@ class Backward:
             self(group, loss, retain=True)
 
 
+def from_the_processor(*args, **kwargs):
+    raise AssertionError("a recording cannot copy a number from the processor's memory")
+
+
 @pytest.mark.parametrize(("name", "options"), variants())
 @pytest.mark.parametrize("condition", [0, 3])
-def test_no_method_looks_at_a_number_in_its_step(name, options, condition):
+def test_no_method_looks_at_a_number_in_its_step(name, options, condition, monkeypatch):
     cls = methods.get(name)
     nets = Networks(DataShape(16, 3, condition), NetworkConfig(width=4, z_dim=5))
     method = cls(nets, cls.Config(**options)).train()
     noise = method.draw_noise(8, torch.Generator())
     method.to("meta")  # tensors without numbers: to ask one for its number is an error
+    for maker in ("tensor", "as_tensor", "from_numpy", "Tensor.new_tensor"):
+        monkeypatch.setattr(f"torch.{maker}", from_the_processor)
     update = Backward(method)
     x = torch.empty(nets.shape.batch(8), device="meta")
     y = torch.empty(8, condition, device="meta") if condition else None
@@ -175,8 +181,22 @@ def test_data_dependent_updates_are_not_recorded(digits, tmp_path, monkeypatch):
         train("vae-gan", digits, tmp_path / "run", graphs=True, equilibrium=0.68)
 
 
+def test_a_run_that_was_recorded_goes_on_without(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(cuda_graphs, "CudaRecording", Again)
+    plain, _ = train("idvae", digits, tmp_path / "plain", precision="64")
+    train("idvae", digits, tmp_path / "run", precision="64", graphs=True, steps=9, lr_steps=12)
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="--graphs true needs a CUDA GPU, not cpu; pass --graphs f"):
+        start.resume_run(tmp_path / "run", steps=12, device="cpu")
+    run = start.resume_run(tmp_path / "run", steps=12, device="cpu", graphs=False)
+    assert run.config["options"]["graphs"] is False
+    last, other = plain[-1], run.metrics()[-1]
+    for key in set(last) - {"images_per_s"}:
+        assert last[key] == pytest.approx(other[key], rel=1e-5), key
+
+
 def test_a_recording_needs_a_gpu(digits, tmp_path):
-    with pytest.raises(UserError, match="--graphs true needs a CUDA GPU, not cpu"):
+    with pytest.raises(UserError, match="--graphs true needs a CUDA GPU, not cpu; pass --graphs f"):
         train("idvae", digits, tmp_path / "run", graphs=True, device="cpu")
 
 

@@ -43,6 +43,11 @@ def _resume(argv: Sequence[str]) -> int:
         help="let the learning rates fall over N steps instead; this can lift them again",
     )
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 or mps")
+    parser.add_argument(
+        "--graphs",
+        choices=("true", "false"),
+        help="whether the step is recorded on a CUDA GPU; false to go on elsewhere",
+    )
     parser.add_argument("--threads", type=int, help="CPU threads of torch; 0 takes them all")
     parser.add_argument(
         "--patience", type=int, help="seconds after which a process that does not answer is lost"
@@ -65,6 +70,7 @@ def _resume(argv: Sequence[str]) -> int:
     from idvae.training import start
 
     changes = {name: getattr(options, name) for name in start.CHANGES}
+    changes["graphs"] = None if options.graphs is None else options.graphs == "true"
     return _fit(start.resume(options.resume, changes, again=_is_uncounted(options.resume)))
 
 

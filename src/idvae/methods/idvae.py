@@ -4,9 +4,8 @@ Munjal, Paul and Krishnan, "Implicit Discriminator in Variational Autoencoder". 
 brackets are its equations, lines are those of its Algorithm 1.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Literal
 
 import torch
@@ -163,8 +162,8 @@ class IDVAE(Adversarial):
         weights = ("mismatch", "gamma", "rec_fakes", "edits", "turned", "absolute")
         weights += ("auxiliary", "auxiliary_noise")
         self.terms |= {name for name in weights if getattr(config, name)}
-        self.views: Iterator = repeat((None, None, None))  # how x, x' and x̃ are shown to θ_dis
-        self.grain: Iterator = repeat(None)  # what the auxiliary classifier sees images under
+        self.views: Iterator[Iterable[Tensor]] | None = None  # how θ_dis is shown x, x' and x̃
+        self.grain: Iterator[Tensor] | None = None  # what the auxiliary classifier sees them under
         self.turns: Tensor | None = None  # which attribute of each image is turned
         self.shared, self.dis_trunk = nets.trunk_in_two(config.share, judges=True)
         self.enc = nets.gaussian_head()
@@ -291,7 +290,7 @@ class IDVAE(Adversarial):
         fakes = [x_gen] if x_rec is None or "rec_fakes" not in self.terms else [x_gen, x_rec]
         if "r2" in self.terms:
             fakes = [fake.requires_grad_() for fake in fakes]
-        of_x, *of_fakes = next(self.views)
+        of_x, *of_fakes = self.coming_views()
         with statistics_of("real"):
             of_real = self.dis_trunk(h, y)
         if of_x is not None:  # running statistics have followed x as it is
@@ -343,7 +342,7 @@ class IDVAE(Adversarial):
         with no_grad():
             h = self.features(x, y)
         h_rec = self.features(x_rec, y)
-        of_x, of_gen, of_rec = next(self.views)
+        of_x, of_gen, of_rec = self.coming_views()
         h_gen = self.shown(x_gen, y, of_gen)
         fakes = [h_gen]
         if "rec_fakes" in self.terms:
@@ -377,10 +376,13 @@ class IDVAE(Adversarial):
 
         The trunk is told 0, which is no class and neither of an attribute's values.
         """
-        grain = next(self.grain)
-        if grain is not None:
-            x = x + self.config.auxiliary_noise * grain
+        if self.grain is not None:
+            x = x + self.config.auxiliary_noise * next(self.grain)
         return losses.classification(self.classify(self.shown(x, torch.zeros_like(y), view)), y > 0)
+
+    def coming_views(self) -> Iterable[Tensor | None]:
+        """How x, x' and x̃ are altered in the next of the losses; None: they are not."""
+        return (None, None, None) if self.views is None else next(self.views)
 
     def shown(
         self, x: Tensor, y: Tensor | None, view: Tensor | None, h: Tensor | None = None

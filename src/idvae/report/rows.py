@@ -18,8 +18,8 @@ from idvae.training.run_config import FIRST_PHASE
 
 # Options that do not change what a method learns, or that seeds of one row differ in.
 FREE = (
-    "seed", "device", "threads", "workers", "patience", "log_every", "grid_every", "save_every",
-    "keep", "tensorboard",
+    "seed", "device", "graphs", "threads", "workers", "patience", "log_every", "grid_every",
+    "save_every", "keep", "tensorboard",
 )  # fmt: skip
 # Options that are the budget and the networks: a fair comparison has them equal in all rows.
 BUDGET = ("steps", "batch_size", "batch_parts", "preset", "width", "z_dim")

@@ -27,8 +27,8 @@ from idvae.training.settings import Settings
 
 # Options that a run of a plan may have been made with otherwise.
 MAY_CHANGE = (
-    "steps", "device", "threads", "workers", "patience", "log_every", "grid_every", "save_every",
-    "keep",
+    "steps", "device", "graphs", "threads", "workers", "patience", "log_every", "grid_every",
+    "save_every", "keep",
 )  # fmt: skip
 
 

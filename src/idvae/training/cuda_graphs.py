@@ -26,7 +26,9 @@ class CudaRecording:
 
     def __init__(self, device: torch.device) -> None:
         if device.type != "cuda":
-            raise UserError(f"--graphs true needs a CUDA GPU, not {device.type}; leave it out")
+            raise UserError(
+                f"--graphs true needs a CUDA GPU, not {device.type}; pass --graphs false"
+            )
         self.device = device
         self.graph = torch.cuda.CUDAGraph()
 

@@ -24,7 +24,8 @@ from idvae.training.run import Run
 from idvae.training.run_config import FIRST_PHASE
 from idvae.training.settings import Settings
 
-CHANGES = ("steps", "lr_steps", "device", "threads", "workers", "patience")  # of a run's options
+# Of the options of a run, those with which it may go on otherwise.
+CHANGES = ("steps", "lr_steps", "device", "graphs", "threads", "workers", "patience")
 CONDITIONS = 10_000  # rows of the training split's conditions that a run keeps to draw from
 
 Quiet = Callable[[int, Mapping[str, float]], None]
@@ -77,7 +78,8 @@ def resume_run(
     Args:
         path: the run folder.
         on_log: as of `train`.
-        changes: steps, lr_steps, device, threads, workers or patience; the rest stays as it is.
+        changes: steps, lr_steps, device, graphs, threads, workers or patience; the rest stays as
+            it is.
 
     Returns:
         the run.
