@@ -77,7 +77,10 @@ def ended_before(operation, act, folder):
     """Whether a process that does `act` was ended before an operation, counted from 0."""
     child = os.fork()
     if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code not in (0, 9):
+            raise RuntimeError(f"{act} ended with {code} before operation {operation}")
+        return code == 9
     left = operation
 
     def watch(event, arguments):

@@ -10,6 +10,8 @@ from torch import nn
 from idvae.training import optimizers
 from idvae.training.uncompiled import uncompiled
 
+OLD = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13)
+
 
 def trained(cls, **options):
     """Weights and state after some steps, one of them with a group that was added late."""
@@ -17,7 +19,7 @@ def trained(cls, **options):
     layer, late = nn.Linear(6, 4), nn.Parameter(torch.ones(4))
     made = cls(layer.parameters(), lr=0.01, **options)
     for step in range(5):
-        if step == 2:
+        if step == 2 and not (cls.__name__ == "Adagrad" and OLD):  # its own step fails there
             made.add_param_group({"params": [late]})
         (layer(torch.randn(8, 6)) * late).square().sum().backward()
         made.step()
@@ -51,6 +53,9 @@ def test_a_closure_is_called_with_gradients():
     assert weight.tolist() == [0.5] * 3
 
 
+@pytest.mark.skipif(
+    OLD, reason="torch before 2.13 loads it elsewhere too; only the start is slower"
+)
 def test_a_training_does_not_load_the_compiler(data_root, tmp_path):
     code = (
         "import sys\n"
