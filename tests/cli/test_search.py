@@ -98,6 +98,7 @@ def test_a_mistake_is_one_line(place, capsys):
     for values, words in (
         ({"trials": 0}, "trials 0 is out of range"),
         ({"evaluate": {**PLAN["evaluate"], "repeat": 3}}, "unrecognized arguments: --repeat"),
+        ({"methods": {"vae": {"log-every": [1, 2]}}}, "vae, log-every: no training learns"),
     ):
         write(**values)
         assert main(["search", "search.yaml", "--out", "found", "--devices", "cpu"]) == 2
@@ -106,6 +107,26 @@ def test_a_mistake_is_one_line(place, capsys):
         assert error.count("\n") == 1
     assert main(["search", "gone.yaml", "--out", "found"]) == 2
     assert not (tmp_path / "found").exists()
+
+
+def test_what_another_search_found_is_left_alone(place, monkeypatch, capsys):
+    tmp_path, write = place
+    monkeypatch.setattr(local, "Local", Here)
+    call = ["search", "search.yaml", "--out", "found", "--devices", "cpu"]
+    write(methods={"gan": None}, trials=1)
+    assert main(call) == 0
+    kept = (tmp_path / "found" / "search.json").read_bytes()
+    for values, words in (
+        ({"methods": {"vae": None}}, "method: gan, and the plan has none of that name"),
+        ({"methods": {"gan": None}, "search_seed": 1}, "search_seed: 0, and the plan has 1"),
+    ):
+        write(**values, trials=1)
+        assert main(call) == 2
+        assert f"search.json is of another search ({words})" in capsys.readouterr().err
+    assert (tmp_path / "found" / "search.json").read_bytes() == kept
+    write(methods={"gan": None}, trials=1, evaluate={**PLAN["evaluate"], "seed": 5})
+    assert main(call) == 0
+    assert "gan-t0-seed0: scored before with another seed than" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """The runs that a plan means, what is left to do for each, and which runs are not the plan's."""
 
+import shutil
+
 import pytest
 import yaml
 
@@ -204,3 +206,48 @@ def test_a_second_phase_starts_from_its_own_seeds_first(plan, tmp_path):
     assert main(job.command("cpu", 1)[3:]) == 0
     with pytest.raises(UserError, match=r"started from step 3 of .*, which is at step 5 now"):
         jobs(longer, out)
+
+
+def test_a_first_phase_that_is_to_go_on_is_told_before_it_does(plan, tmp_path):
+    out = tmp_path / "out"
+    methods = {"dae": None, "rfgan": {"pretrained": str(out / "{data}" / "dae-seed{seed}")}}
+    sweep(plan(methods=methods), out)
+    longer = Plan.read(plan(methods=methods, options={**OPTIONS, "steps": 5}))
+    with pytest.raises(UserError, match=r"rfgan-seed0 started from .*dae-seed0, which this plan"):
+        jobs(longer, out)
+
+
+def test_what_was_found_of_a_run_is_not_lost_with_its_checkpoints(plan, tmp_path, capsys):
+    out, file = tmp_path / "out", plan()
+    sweep(file, out)
+    (job,) = jobs(Plan.read(file), out)
+    shutil.rmtree(job.path / "checkpoints")
+    assert main(["sweep", str(file), "--out", str(out)]) == 2
+    assert "vae-seed0 has modes.json and no checkpoint" in capsys.readouterr().err
+    (job.path / "modes.json").unlink()  # as a run that was killed before its first checkpoint
+    assert main(["sweep", str(file), "--out", str(out)]) == 0
+
+
+def test_a_run_that_stays_otherwise_than_the_plan_has_it_is_told(plan, tmp_path, capsys):
+    out, falling = tmp_path / "out", {**OPTIONS, "lr_final": 0.1}
+    sweep(plan(options={**falling, "lr_steps": 2}), out)
+    assert main(["sweep", str(plan(options=falling)), "--out", str(out)]) == 0
+    told = capsys.readouterr().err
+    assert "vae-seed0: its learning rates fell over 2 steps, and those of a new run fall" in told
+    longer = plan(options={**OPTIONS, "lr_final": 0.1, "lr_steps": 2, "steps": 4, "keep": 7})
+    assert main(["sweep", str(longer), "--out", str(out)]) == 0
+    assert "vae-seed0: it goes on with its own --keep 3, not with" in capsys.readouterr().err
+    assert main(["sweep", str(longer), "--out", str(out)]) == 0
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_flags_of_an_evaluation_are_as_one_would_type_them(plan, tmp_path):
+    asked = {
+        "experts": ["fid15", "wavelet"], "infinity": True, "n": 20, "reference": None,
+        "reference-n": 30, "trust": False, "weights": ["fid15=a", "frd=b"],
+    }  # fmt: skip
+    (job,) = jobs(Plan.read(plan(data=["digits"], evaluate=asked)), tmp_path)
+    assert job.scoring() == [
+        "--experts", "fid15,wavelet", "--infinity", "-n", "20", "--reference-n", "30",
+        "--weights", "fid15=a", "--weights", "frd=b",
+    ]  # fmt: skip

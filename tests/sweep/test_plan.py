@@ -89,6 +89,15 @@ def test_several_runs_of_a_method_have_names_of_their_own(plan, tmp_path):
         ({"evaluate": {1: 2}}, "evaluate, 1: a sweep decides it"),
         ({"judge": {"overwrite": True}}, "judge, overwrite: a sweep decides it"),
         ({"evaluate": {"step": "last"}}, "option evaluate, step: expected a whole number"),
+        ({"evaluate": {"out_": "x.json"}}, "evaluate, out_: a sweep decides it"),
+        ({"evaluate": {"n": 5, "n_": 6}}, "the option n is there twice"),
+        ({"evaluate": {"experts": ["wavelet", "lite9"]}}, "unknown expert 'lite9'"),
+        ({"evaluate": {"experts": "wavelet", "metrics": "fdd"}}, "unknown metric 'fdd'"),
+        ({"evaluate": {"n": 1}}, "--n 1 is out of range; it is at least 2"),
+        ({"evaluate": {"repeats": 0}}, "--repeats 0 is out of range; it is at least 1"),
+        ({"evaluate": {"experts": "wavelet"}}, "gaussians-ring holds points"),
+        ({"data": ["digits"], "evaluate": {"step": 500}}, "evaluate, step 500: vae-seed0 has 3"),
+        ({"methods": {"α" * 130: {"method": "vae"}}}, "cannot name a row"),
     ],
 )
 def test_a_mistake_in_the_plan_is_one_line(plan, tmp_path, capsys, values, words):

@@ -10,10 +10,10 @@ from idvae import pretrained
 from idvae.cli import probe
 from idvae.cli.parser import Parser, add_count, add_seed
 from idvae.errors import UserError
-from idvae.evaluate.scores import DEFAULT_METRICS
+from idvae.evaluate.scores import DEFAULT_METRICS, METRICS
 from idvae.io.destination import Destination
 from idvae.io.progress import Begin, display
-from idvae.options import listed
+from idvae.options import flag_of, listed
 from idvae.training.run import WEIGHTS
 
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ def run(argv: Sequence[str]) -> None:
     inputs = _inputs(options, experts, weights)
     place = Destination(out, options.overwrite, inputs=inputs, ours=_holds_scores)
     place.check()
-    for name in ("n", "reference_n"):
-        if (value := getattr(options, name)) is not None and value < 2:
-            raise UserError(f"--{name.replace('_', '-')} {value} is out of range; it is at least 2")
+    check(options)
 
     from idvae.evaluate.battery import evaluate
     from idvae.training.distributed import group_of, own_device, torch_device
@@ -93,6 +91,25 @@ def run(argv: Sequence[str]) -> None:
         if rank == 0:
             scores.save(place)
             _print(scores, out)
+
+
+def check(options: Namespace) -> None:
+    """Check what the flags say by themselves, before anything is trained or scored.
+
+    Raises:
+        UserError: a count that is out of range, or an expert or a metric that there is not.
+    """
+    for name, least in (("n", 2), ("reference_n", 2), ("repeats", 1)):
+        if (value := getattr(options, name)) is not None and value < least:
+            raise UserError(f"{flag_of(name)} {value} is out of range; it is at least {least}")
+
+    from idvae.evaluate.experts import parse
+
+    for expert in listed(options.experts):
+        parse(expert)
+    for metric in listed(options.metrics):
+        if metric not in METRICS:
+            raise UserError(f"unknown metric {metric!r}; there are {', '.join(METRICS)}")
 
 
 def asked_of(options: Namespace) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from idvae.cli.launching import add_launcher, launcher_of
 from idvae.cli.parser import Parser
-from idvae.cli.sweep import check_scoring, plan_file, tell
+from idvae.cli.sweep import check_scoring, plan_file, tell, warn_of_others
 from idvae.errors import ERROR, INTERRUPTED
 
 
@@ -38,6 +38,7 @@ def run(argv: Sequence[str]) -> int:
     found = trials(search, out)
     jobs = [job for trial in found for job in trial.jobs]
     check_scoring(jobs)
+    warn_of_others(jobs)
     write(search, found, results(search, found, out), out)  # also where another one works there
     failed, undone = launcher.launch(jobs, out, tell)
     told = results(search, found, out, failed)

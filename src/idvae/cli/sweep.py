@@ -66,8 +66,7 @@ def run(argv: Sequence[str]) -> int:
     out = Path(options.out)
     made = jobs(plan, out)
     check_scoring(made)
-    for line in scored_otherwise(made):
-        print(f"idvae: warning: {line}", file=sys.stderr)
+    warn_of_others(made)
     failed, undone = launcher.launch(made, out, tell)
     if undone:
         print(f"stopped, {len(undone)} runs are not finished; the same command goes on")
@@ -99,16 +98,36 @@ def check_scoring(jobs: Sequence["Job"]) -> None:
     """Check what is to be asked of `evaluate` and `judge`, before anything is trained.
 
     Raises:
-        UserError: a flag that is not there, or a run without a condition that is to be judged.
+        UserError: a flag that is not there or out of range, points that are to be scored, a step
+            that is not reached, or a run without a condition that is to be judged.
     """
+    from idvae.training import start
+
     for job in jobs[:1]:
-        evaluate.parser().parse_args([str(job.path), *job.scoring()])
+        evaluate.check(evaluate.parser().parse_args([str(job.path), *job.scoring()]))
         judge.parser().parse_args([str(job.path), *job.judging()])
+    for name in {job.data for job in jobs if job.evaluate is not None and job.left}:
+        if start.open_data(name).kind == "points":
+            raise UserError(
+                f"{name} holds points, which experts do not look at; leave out evaluate"
+            )
     for job in jobs:
+        if (step := (job.evaluate or {}).get("step")) is not None and step > job.steps:
+            raise UserError(
+                f"evaluate, step {step:,}: {job.path.name} has {job.steps:,} steps; leave it out"
+            )
         if job.judge is not None and job.settings.train.condition is None:
             raise UserError(
                 f"{job.path.name} has no condition to be judged by; give it one, or leave out judge"
             )
+
+
+def warn_of_others(jobs: Sequence["Job"]) -> None:
+    """Tell of runs there that are not as the plan would make and score them."""
+    from idvae.sweep.jobs import made_otherwise
+
+    for line in (*made_otherwise(jobs), *scored_otherwise(jobs)):
+        print(f"idvae: warning: {line}", file=sys.stderr)
 
 
 def scored_otherwise(jobs: Sequence["Job"]) -> Iterator[str]:

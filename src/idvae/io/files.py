@@ -286,8 +286,8 @@ def is_plain_name(value: object) -> bool:
     """Whether it can name a thing in a folder, and nothing outside of it."""
     return (
         isinstance(value, str)
-        and 0 < len(value) <= 200
-        and not value.startswith(".")
         and value.isprintable()
+        and 0 < len(os.fsencode(value)) <= 200  # 55 are left for what is put around it
+        and not value.startswith(".")
         and not set(value) & set("/\\")
     )

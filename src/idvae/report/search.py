@@ -85,10 +85,10 @@ def write(search: Search, trials: Sequence[Trial], found: Sequence[Result], out:
     """Write search.json, search.md and best/.
 
     Raises:
-        UserError: a file of one of these names is there that no search wrote.
+        UserError: a file of one of these names is there that no search wrote, or another search.
     """
     file = out / "search.json"
-    _check_ours(file)
+    _check_ours(file, search)
     content = {
         "format": FORMAT,
         "data": search.plan.data[0],
@@ -158,18 +158,28 @@ def _check_comparable(scored: Sequence[tuple[Trial, Scores]]) -> None:
             )
 
 
-def _check_ours(file: Path) -> None:
+def _check_ours(file: Path, search: Search) -> None:
     if not file.exists():  # it is the first that a search writes
         for other in (file.with_name("search.md"), file.with_name("best")):
             if other.exists():
                 raise UserError(f"{other} is not of a search; choose another --out")
         return
     try:
-        known = "objective" in json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, TypeError):
-        known = False
-    if not known:
-        raise UserError(f"{file} is not of a search; choose another --out")
+        found = json.loads(file.read_text(encoding="utf-8"))
+        data, seed, methods = found["data"], found["search_seed"], set(found["best"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{file} is not of a search; choose another --out") from error
+    others = [] if methods & set(search.spaces) else sorted(methods)
+    for what, there, asked in (
+        ("data", data, search.plan.data[0]),
+        ("search_seed", seed, search.seed),
+        ("method", *((others[0], "none of that name") if others else (None, None))),
+    ):
+        if there != asked:
+            raise UserError(
+                f"{file} is of another search ({what}: {there}, and the plan has {asked}); choose "
+                "another --out"
+            )
 
 
 def _save(file: Path, text: str) -> None:

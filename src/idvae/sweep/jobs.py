@@ -5,7 +5,7 @@ on from its newest checkpoint.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from idvae.data.prepared import PreparedSet
 from idvae.errors import UserError
 from idvae.evaluate.scores import file_name
 from idvae.networks import resolved
+from idvae.options import flag_of
 from idvae.sweep.goal import Goal, Left
 from idvae.sweep.plan import Plan
 from idvae.sweep.task import Task
@@ -30,6 +31,7 @@ MAY_CHANGE = (
     "steps", "device", "graphs", "threads", "workers", "patience", "log_every", "grid_every",
     "save_every", "keep",
 )  # fmt: skip
+KEPT = ("log_every", "grid_every", "save_every", "keep")  # of those, by a run that goes on
 
 
 @dataclass
@@ -139,12 +141,44 @@ def jobs(plan: Plan, out: Path) -> list[Job]:
         for name, prepared in sets.items()
         for method in plan.methods
     }
-    return [
+    made = [
         job(chosen[name, method], seed, name, prepared, out / prepared.name / method, plan)
         for seed in plan.seeds
         for name, prepared in sets.items()
         for method in plan.methods
     ]
+    _check_first_phases_rest(made)
+    return made
+
+
+def _check_first_phases_rest(made: Sequence[Job]) -> None:
+    """A run that is begun must not go on from a first one that the same plan trains further."""
+    trained = {one.path.resolve() for one in made if one.left == "train"}
+    for one in made:
+        first = getattr(one.settings.method_config, FIRST_PHASE, None)
+        if one.reached and first is not None and Path(first).resolve() in trained:
+            raise UserError(
+                f"{one.path} started from {first}, which this plan trains further; choose another "
+                "--out, or remove that run"
+            )
+
+
+def made_otherwise(jobs: Iterable[Job]) -> Iterator[str]:
+    """A line for each run that stays, or goes on, by options that the plan has otherwise."""
+    for one in jobs:
+        if one.reached is None:
+            continue
+        there = settings.completed(one.method, Run.open(one.path).config["options"])
+        asked = one.settings.options()
+        if asked["lr_steps"] is None and there["lr_steps"] not in (None, one.steps):
+            yield (
+                f"{one.path.name}: its learning rates fell over {there['lr_steps']:,} steps, and "
+                f"those of a new run fall over all {one.steps:,}"
+            )
+        kept = [name for name in KEPT if asked[name] != there[name]]
+        if one.left == "train" and kept:
+            told = ", ".join(f"{flag_of(name)} {there[name]}" for name in kept)
+            yield f"{one.path.name}: it goes on with its own {told}, not with the plan's"
 
 
 def options_of(
@@ -242,6 +276,11 @@ def _check_same(job: Job, checksum: str) -> None:
             "another --out, or remove that run"
         )
     run = Run.open(job.path)
+    if not job.reached and (results := sorted(job.path.glob("*.json"))):
+        raise UserError(
+            f"{job.path} has {results[0].name} and no checkpoint, so it would be trained anew and "
+            "that lost; choose another --out, or remove that run"
+        )
     if run.config["method"] != job.method:
         raise UserError(
             f"{job.path} was made by {run.config['method']}, not by the plan's {job.method}; "
@@ -282,7 +321,9 @@ def _flags(asked: Mapping[str, Any] | None) -> list[str]:
 
 
 def _flag(name: str, value: Any) -> list[str]:
-    flag = f"-{name}" if len(name) == 1 else "--" + name.rstrip("_").replace("_", "-")
-    if isinstance(value, bool):
+    flag = f"-{name}" if len(name) == 1 else "--" + name.replace("_", "-")
+    if value is None or isinstance(value, bool):
         return [flag] if value else []
-    return [flag, str(value)]
+    if name == "weights" and isinstance(value, list):  # a flag that may be given again
+        return [part for one in value for part in (flag, str(one))]
+    return [flag, ",".join(map(str, value)) if isinstance(value, list) else str(value)]

@@ -70,7 +70,7 @@ class Log:
             with self.path.open("rb") as file:
                 file.seek(max(0, file.seek(0, 2) - MOST))
                 text = file.read().decode("utf-8", errors="replace")
-        except FileNotFoundError:
+        except OSError:  # none, or what no sweep wrote
             return ""
         shown = "".join(c if c == "\n" or c.isprintable() else " " for c in text)
         return next((line for line in reversed(shown.split("\n")) if line.strip()), "")

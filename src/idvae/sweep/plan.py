@@ -33,7 +33,7 @@ from idvae.training import settings
 
 # Flags that a sweep sets, or that would keep it from knowing what is done.
 DECIDED = {
-    "evaluate": ("out", "probe", "probe-n", "overwrite", "help", "h"),
+    "evaluate": ("out", "probe", "probe_n", "overwrite", "help", "h"),
     "judge": ("overwrite", "help", "h"),
 }
 # Options of a training that a plan says in another way.
@@ -118,9 +118,11 @@ class Plan:
                 )
             methods.check(plan.method_of(name))
         for key, taken in DECIDED.items():
-            for flag in getattr(plan, key) or {}:
-                if not isinstance(flag, str) or flag.replace("_", "-") in taken:
+            asked = getattr(plan, key)
+            for flag in asked or {}:
+                if not isinstance(flag, str) or settings.option_name(flag) in taken:
                     raise UserError(f"{path}: {key}, {flag}: a sweep decides it; leave it out")
+            setattr(plan, key, asked and settings.named(asked))
         if plan.evaluate and plan.evaluate.get("step") is not None:
             plan.evaluate = plan.evaluate | {
                 "step": fitted(plan.evaluate["step"], int, "evaluate, step")

@@ -26,10 +26,10 @@ from idvae.evaluate.scores import DEFAULT_METRICS, METRICS
 from idvae.io import strict_yaml
 from idvae.options import fitted, listed
 from idvae.seeds import TRIALS, checked_seed, seed_for
-from idvae.sweep.jobs import Job, job, options_of, planned
+from idvae.sweep.jobs import MAY_CHANGE, Job, job, options_of, planned
 from idvae.sweep.plan import Plan
 from idvae.sweep.space import Space
-from idvae.training import start
+from idvae.training import settings, start
 
 SPLIT = "validation"
 OBJECTIVE = {"expert": "lite0", "metric": "fd"}
@@ -76,6 +76,13 @@ class Search:
         if trials < 1:
             raise UserError(f"{path}: trials {trials} is out of range; it is at least 1")
         spaces = {m: Space.of(plan.method_of(m), has) for m, has in plan.methods.items()}
+        for method, space in spaces.items():
+            for name in space.varied:
+                if settings.option_name(name) in set(MAY_CHANGE) - {"steps"}:
+                    raise UserError(
+                        f"{path}: methods, {method}, {name}: no training learns otherwise by it; "
+                        "give it one value"
+                    )
         plan.methods = {m: space.fixed for m, space in spaces.items()}
         expert, metric = _objective(own.get("objective") or {}, path)
         plan.evaluate = _scoring(plan.evaluate or {}, expert, metric, path)

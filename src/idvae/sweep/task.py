@@ -39,7 +39,8 @@ class Task:
         goal, left = self.goal, self.left
         if left is None:
             return []
-        idvae = [sys.executable, "-m", "idvae", left]
+        # -P: modules are not looked for in the folder that one calls from.
+        idvae = [sys.executable, "-Pm", "idvae", left]
         if left == "evaluate":
             overwrite = ["--overwrite"] if (goal.path / str(goal.scores)).is_file() else []
             return [*idvae, str(goal.path), *self.scoring, *overwrite]

@@ -14,6 +14,7 @@ import yaml
 from idvae.cli import main
 from idvae.errors import UserError
 from idvae.sweep.jobs import jobs
+from idvae.sweep.launchers.work import Work
 from idvae.sweep.plan import Plan
 from sweep.small import OPTIONS, steps_of, sweep
 
@@ -92,6 +93,37 @@ def test_where_no_process_can_be_started_the_others_are_made(plan, tmp_path, cap
     assert steps_of(ring / "vae-seed0") == OPTIONS["steps"]
     assert main(["sweep", str(file), "--out", str(tmp_path / "out")]) == 0
     assert steps_of(ring / "gan-seed0") == OPTIONS["steps"]
+
+
+def test_where_a_log_cannot_be_written_the_others_are_made(plan, tmp_path, capsys):
+    file, ring = plan(methods={"gan": None, "vae": None}), tmp_path / "out" / "gaussians-ring"
+    (ring / "gan-seed0.log").mkdir(parents=True)
+    assert main(["sweep", str(file), "--out", str(tmp_path / "out")]) == 1
+    assert "gan-seed0: failed: [Errno 21] Is a directory" in capsys.readouterr().out
+    assert steps_of(ring / "vae-seed0") == OPTIONS["steps"]
+    assert main(["sweep", "--status", str(tmp_path / "out")]) == 0
+
+
+def test_nothing_works_on_where_a_launcher_ends_by_an_error(plan, tmp_path, monkeypatch):
+    begin, begun = Work.begin, []
+
+    def once(*arguments):
+        if begun:
+            raise MemoryError
+        begun.append(begin(*arguments))
+        return begun[0]
+
+    monkeypatch.setattr(Work, "begin", once)
+    file = plan(methods={"gan": None, "vae": None}, options={**OPTIONS, "steps": 200_000})
+    with pytest.raises(MemoryError):
+        sweep(file, tmp_path / "out", devices=("cpu", "cpu"))
+    assert begun[0].process.returncode is not None
+
+
+def test_modules_are_not_looked_for_where_one_calls_from(plan, tmp_path, monkeypatch):
+    (tmp_path / "queue.py").write_text("raise SystemExit('a stranger')")
+    monkeypatch.chdir(tmp_path)
+    assert sweep(plan(), tmp_path / "out") == ([], [])
 
 
 def test_a_plan_with_more_steps_goes_on_with_its_runs_once(plan, tmp_path):

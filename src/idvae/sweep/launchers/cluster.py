@@ -21,6 +21,7 @@ from idvae.io.locks import alone, is_held
 from idvae.sweep import status
 from idvae.sweep.jobs import Job
 from idvae.sweep.launchers.launcher import Outcome, Tell, busy
+from idvae.sweep.launchers.work import PATIENCE
 from idvae.training.signals import stop_signals
 
 FOLDER = ".submitit"
@@ -90,7 +91,7 @@ class Cluster:
         """As `Launcher` says; of Slurm, what a signal leaves `undone` may be in its queue."""
         folder = out / FOLDER
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # only its owner's jobs are read
-        with alone(out / status.LOCK, busy(out)), stop_signals() as stopped:
+        with alone(out / status.LOCK, busy(out), PATIENCE), stop_signals() as stopped:
             status.write((job.goal for job in jobs), out)
             queue = _Queue(self, folder, out)
             waiting = [job for job in jobs if job.left]

@@ -9,7 +9,7 @@ from idvae.io.machine import cores
 from idvae.sweep import status
 from idvae.sweep.jobs import Job
 from idvae.sweep.launchers.launcher import Outcome, Tell, busy
-from idvae.sweep.launchers.work import Work
+from idvae.sweep.launchers.work import PATIENCE, Work
 from idvae.training.signals import stop_signals
 
 
@@ -28,7 +28,7 @@ class Local:
         out.mkdir(parents=True, exist_ok=True)
         # Processes with more threads than cores between them wait for each other.
         threads = max(1, cores() // len(self.devices))
-        with alone(out / status.LOCK, busy(out)) as lock, stop_signals() as stopped:
+        with alone(out / status.LOCK, busy(out), PATIENCE) as lock, stop_signals() as stopped:
             status.write((job.goal for job in jobs), out)
             waiting = [job for job in jobs if job.left]
             tell(f"{len(jobs)} runs in {out}, {len(jobs) - len(waiting)} of them finished")
@@ -41,30 +41,34 @@ class Local:
                     inherited = (lock.fileno(),)
                     work = Work.begin(job.task, self.devices[slot], threads, inherited)
                     working[slot] = job, work
-                except UserError as error:
+                except (UserError, OSError) as error:  # the next run may begin all the same
                     failed.append(job)
                     tell(f"{job.path}: failed: {error}")
 
-            while (working or waiting) and not stopped.wait(0.2):
-                for slot in range(len(self.devices)):
-                    if slot in working:
-                        job, work = working[slot]
-                        if not work.ended:
-                            continue
-                        del working[slot]
-                        if work.goes_on:
+            try:
+                while (working or waiting) and not stopped.wait(0.2):
+                    for slot in range(len(self.devices)):
+                        if slot in working:
+                            job, work = working[slot]
+                            if not work.ended:
+                                continue
+                            del working[slot]
+                            if work.goes_on:
+                                begin(job, slot)
+                                continue
+                            if job.left:
+                                failed.append(job)
+                                job.goal.log.failed(work.process.returncode)
+                                tell(f"{job.path}: failed: {job.goal.log.last_words}")
+                            else:
+                                tell(f"{job.path}: done; {len(waiting)} wait")
+                        if (
+                            waiting and (job := waiting.pop(0)).left
+                        ):  # else another call finished it
                             begin(job, slot)
-                            continue
-                        if job.left:
-                            failed.append(job)
-                            job.goal.log.failed(work.process.returncode)
-                            tell(f"{job.path}: failed: {job.goal.log.last_words}")
-                        else:
-                            tell(f"{job.path}: done; {len(waiting)} wait")
-                    if waiting and (job := waiting.pop(0)).left:  # else another call finished it
-                        begin(job, slot)
-            for _, work in working.values():
-                work.stop()
-            for _, work in working.values():
-                work.process.wait()
+            finally:  # also where a disk is full: nothing works on without a launcher
+                for _, work in working.values():
+                    work.stop()
+                for _, work in working.values():
+                    work.process.wait()
             return Outcome(failed, [*(job for job, _ in working.values()), *waiting])
