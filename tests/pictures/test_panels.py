@@ -56,3 +56,19 @@ def test_intervals_have_one_colour_a_kind_and_what_is_far_is_cut(tmp_path):
     assert theme.SERIES[1] not in svg
     assert "200<" in svg  # an axis of at most 200% either way
     assert "400<" not in svg
+    assert "‹ -500% [-6000%, +5000%]<" in svg  # and is told where it is cut
+
+
+def test_intervals_that_are_all_far_have_0_beside_them(tmp_path):
+    rows = [Interval(name, 9.0, 8.0, 10.0, "does not hold", 1) for name in ("one", "other")]
+    save_intervals([tmp_path / "i.svg"], Intervals(tuple(rows), "a claim", "a note"))
+    svg = (tmp_path / "i.svg").read_text("utf-8")
+    assert svg.count("+900% [+800%, +1000%] ›<") == 2
+    assert ">0<" in svg
+
+
+def test_a_dollar_in_a_name_is_a_dollar(tmp_path):
+    rows = (Interval("lr$^$", 0.1, 0.0, 0.2, "cost $5 against $6", 1),)
+    save_intervals([tmp_path / "i.svg"], Intervals(rows, "a $^$ claim", "a $_$ note"))
+    svg = (tmp_path / "i.svg").read_text("utf-8")
+    assert all(f">{name}<" in svg for name in ("lr$^$", "cost $5 against $6", "a $^$ claim"))

@@ -214,3 +214,21 @@ def test_no_bound_of_a_p_is_above_one():
     rng = np.random.default_rng(0)
     found = compare({str(i): rng.normal(size=3).tolist() for i in range(12)}, True)
     assert (found.least, found.needed) == (1.0, 7)
+
+
+def test_a_row_that_was_named_and_has_no_value_is_told():
+    rest = {"a": [1.0, 2.0, 3.0, 4.0], "b": [5.0, 6.0, 7.0, 8.0]}
+    nowhere = in_words({"kid": compare(rest, against="GAN")})
+    assert "No test is made: GAN has no value there." in nowhere
+    somewhere = compare({**rest, "GAN": [9.0, 9.5, 9.7, 9.9]}, against="GAN")
+    text = in_words({"fd": somewhere, "kid": compare(rest, against="GAN")})
+    assert "By fd, " in text
+    assert "Not tested by kid: GAN has no value there." in text
+
+
+def test_each_correction_is_named_where_measures_have_other_numbers_of_rows():
+    few = {str(i): [i + 0.1 * j for j in range(5)] for i in range(3)}
+    many = {str(i): [i + 0.1 * j for j in range(9)] for i in range(MOST + 1)}
+    assert "corrected by closed testing, as" in in_words({"error": compare(few)})
+    both = in_words({"fd": compare(many, labellings=999), "error": compare(few)})
+    assert "by closed testing, of more than 10 rows by Holm over pairs, as the best" in both

@@ -203,3 +203,34 @@ def test_all_metrics_stand_under_one_header(tmp_path):
         "fd", "kid", "parameters", "training_macs", "training_minutes"
     }  # fmt: skip
     assert len(set(lines)) == len(lines)
+
+
+def test_the_baseline_s_name_is_its_own():
+    with pytest.raises(UserError, match="'True Data' is the baseline's name; score again"):
+        table([*paper(), Row(Scores("True Data", {}, row("VAE"), row("True Data")))])
+
+
+def test_small_values_keep_their_digits():
+    def small(name, mean):
+        return Row(Scores(name, {}, {"mine": {"fd": Value(mean, 1e-4, (mean,))}}))
+
+    made = table([small("a", 0.00312), small("b", 0.0041), small("c", 7.0)])
+    assert "| a | **0.00312±0.00010** |" in markdown(made)
+    assert "| b | 0.00410±0.00010 |" in markdown(made)
+    assert "0.00410" in latex(made)
+    assert "| a | **7.00±0.00** |" in markdown(table([small("a", 7.0)]))
+
+
+def test_models_that_not_every_expert_scored_are_named():
+    def of(name, *experts):
+        values = {e: {"fd": Value(3.0, 0.1, (3.0,))} for e in experts}
+        return Row(Scores(name, {}, values))
+
+    given = [of("a", "one", "two"), of("b", "one", "two"), of("c", "one")]
+    words = agreement_words(given, table(given))
+    assert "Not scored by every expert, so not among them: c." in words
+    assert "- one: a, b" in words
+    none = [of("a", "one"), of("b", "two")]
+    words = agreement_words(none, table(none))
+    assert "Fewer than two models are left to be put in order." in words
+    assert "disagree on no pair" not in words

@@ -129,6 +129,7 @@ def _of_one(made: Shown, name: str, model: Model, data: PreparedSet | None) -> N
 def _of_data(made: Shown, name: str, model: Model, data: PreparedSet) -> None:
     """Reconstructions, and ways between test images; between random codes without an encoder."""
     made.originals, chosen = originals(data, BLOCK)
+    made.of_set.add(name)
     found = reconstructed(model, data, made.originals, chosen)
     if found is None:
         made.ways[name] = _random_ways(model)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from os import PathLike
+from typing import TYPE_CHECKING
 
 from idvae.pictures import theme
-from idvae.pictures.chart import Intervals
+from idvae.pictures.chart import Interval, Intervals
 
-FARTHEST = 2.0  # a difference of 200%: what lies beyond is cut, so that the rest can be read
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FARTHEST = 2.0  # a difference of 200%: what lies beyond is written, so that the rest can be read
 
 
 def save_intervals(paths: Sequence[str | PathLike[str]], chart: Intervals) -> None:
@@ -41,7 +45,10 @@ def save_intervals(paths: Sequence[str | PathLike[str]], chart: Intervals) -> No
         axis.tick_params(axis="y", labelsize=theme.LEGEND)
         axis.invert_yaxis()
         low, high = axis.get_xlim()
-        axis.set_xlim(max(low, -100 * FARTHEST), min(high, 100 * FARTHEST))
+        axis.set_xlim(max(min(low, 0), -100 * FARTHEST), min(max(high, 0), 100 * FARTHEST))
+        for i, row in enumerate(chart.rows):
+            if max(row.high, -row.low) > FARTHEST:
+                _write_at_the_edge(axis, i, row)
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="x")
         axis.set_xlabel("%")
@@ -50,3 +57,18 @@ def save_intervals(paths: Sequence[str | PathLike[str]], chart: Intervals) -> No
         figure.supxlabel(note, fontsize=theme.CAPTION, color=theme.NOTE, x=0.01, ha="left")
         for path in paths:
             theme.save(figure, path, dpi=110)
+
+
+def _write_at_the_edge(axis: Axes, place: int, row: Interval) -> None:
+    """The numbers of what is cut, inside the edge that it lies beyond or reaches past most."""
+    right = row.high > -row.low
+    words = f"{row.value:+.0%} [{row.low:+.0%}, {row.high:+.0%}]"
+    axis.annotate(
+        f"{words} ›" if right else f"‹ {words}",
+        (1.0 if right else 0.0, place),
+        xycoords=("axes fraction", "data"),
+        ha="right" if right else "left",
+        va="bottom",
+        fontsize=theme.LEGEND,
+        color=theme.NOTE,
+    )

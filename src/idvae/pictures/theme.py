@@ -39,6 +39,7 @@ STYLE = {
     "svg.fonttype": "none",  # words stay words
     "svg.hashsalt": "idvae",  # the same picture is the same file
     "image.cmap": "magma",
+    "text.parse_math": False,  # a $ in a name is a $
     "grid.alpha": 0.3,
 }
 

@@ -91,10 +91,22 @@ def agreement(values: Mapping[str, Mapping[str, Value]], metric: str = "fd") -> 
     return Agreement(rankings, tau, tuple(disputes))
 
 
-def in_words(found: Agreement, metric: str = "fd") -> str:
-    """The agreement as Markdown."""
+def in_words(found: Agreement, metric: str = "fd", missing: Sequence[str] = ()) -> str:
+    """The agreement as Markdown.
+
+    Args:
+        found: of the models that every expert scored.
+        metric: of METRICS.
+        missing: the other models.
+    """
     title = METRICS[metric][0]
-    lines = [f"## Do the experts agree ({title})?", "", "Best first:", ""]
+    lines = [f"## Do the experts agree ({title})?", ""]
+    if missing:
+        lines += [f"Not scored by every expert, so not among them: {listing(missing)}.", ""]
+        if any(len(models) < 2 for models in found.rankings.values()):
+            lines[-1] = "Fewer than two models are left to be put in order."
+            return "\n".join(lines) + "\n"
+    lines += ["Best first:", ""]
     lines += [f"- {expert}: {', '.join(models)}" for expert, models in found.rankings.items()]
     if found.tau:
         lines += ["", "Kendall's τ between experts (1: the same order, −1: the reverse):", ""]

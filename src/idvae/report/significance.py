@@ -238,6 +238,9 @@ def in_words(found: Mapping[str, Compared], heading: str = "##") -> str:
         lines.append("")
     if hopeless:
         lines.append(_too_few(hopeless))
+    for by, one in found.items():
+        if one.lacking is not None and one.lacking not in dict(one.left_out):
+            lines += ["", f"Not tested by {by}: {one.lacking} has no value there."]
     if left_out := dict(pair for one in found.values() for pair in one.left_out):
         names = ", ".join(f"{name} ({n})" for name, n in left_out.items())
         lines += ["", f"Not tested, with fewer than {LEAST} seeds: {names}."]
@@ -248,9 +251,12 @@ def _untested(found: Sequence[Compared]) -> str:
     """Why no test is made."""
     for one in found:
         if one.lacking is not None:
+            seeds = dict(one.left_out).get(one.lacking)
+            if seeds is None:
+                return f"No test is made: {one.lacking} has no value there."
             return (
-                f"No test is made: {one.lacking} has {dict(one.left_out)[one.lacking]} of the "
-                f"{LEAST} seeds that it takes. Train and score more seeds of it."
+                f"No test is made: {one.lacking} has {seeds} of the {LEAST} seeds that it takes. "
+                "Train and score more seeds of it."
             )
     if not any(one.left_out for one in found):
         return "There are no two rows to compare."
@@ -273,7 +279,12 @@ def _how(found: Sequence[Compared]) -> str:
             "and as many of the others, the first ones"
         )
     why = "the row was named" if found[0].asked else "the best was picked from these runs"
-    way = "closed testing" if max(len(one.seeds) for one in found) <= MOST else "Holm over pairs"
+    ways = {"closed testing" if len(one.seeds) <= MOST else "Holm over pairs" for one in found}
+    way = (
+        f"closed testing, of more than {MOST} rows by Holm over pairs"
+        if len(ways) > 1
+        else ways.pop()
+    )
     return (
         f"Two-sided permutation tests of the differences of means over training runs; {counted}. "
         f"p is corrected by {way}, as {why}; significant is p ≤ {LEVEL}."

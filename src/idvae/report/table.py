@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -64,6 +65,8 @@ def table(given: Sequence[Row], metric: str = "fd") -> Table:
     if metric not in METRICS:
         raise UserError(f"unknown metric {metric!r}; there are {', '.join(METRICS)}")
     names = [row.name for row in given]
+    if TRUE_DATA in names:
+        raise UserError(f"{TRUE_DATA!r} is the baseline's name; score again with another --name")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f"two scores have the name {twice[0]!r}; score one again with another name")
     scores = [row.scores for row in given]
@@ -101,13 +104,14 @@ def markdown(made: Table) -> str:
     """The table for a README: the best in bold, and lines that say what the numbers are."""
     head = ["Model", *made.experts, *_training_head(made)]
     lines = [markdown_line(head), markdown_line(["---"] + ["---:"] * (len(head) - 1))]
+    places = _places(made)
     for name, values in made.rows.items():
         bold = []
         for expert, value in zip(made.experts, values, strict=True):
-            cell = _cell(value, made.metric)
+            cell = _cell(value, places)
             cell = f"**{cell}**" if name in made.best[expert] else cell
             if value is not None and made.over_seeds(name):
-                cell += in_brackets(value.values, _places(made.metric))
+                cell += in_brackets(value.values, places)
             bold.append(cell)
         lines.append(markdown_line([name, *bold, *_training_cells(made, name)]))
     return "\n".join(lines) + f"\n\n{caption(made)}\n"
@@ -124,7 +128,9 @@ def caption(made: Table) -> str:
     if any(map(made.over_seeds, made.rows)):
         told += f" {EXPLAINED}"
     if TRUE_DATA in made.rows:
-        told += f" {TRUE_DATA}: the real-data baseline, real images scored as if generated."
+        told += f" {TRUE_DATA}: the real-data baseline, real images scored as if generated"
+        spreads = any(value is not None and value.sd is not None for value in made.rows[TRUE_DATA])
+        told += "; its ± is over its sample sets." if spreads else "."
     if made.training:
         told += (
             " Multiply-adds: matrix products and convolutions, forward and "
@@ -212,7 +218,7 @@ def latex(made: Table) -> str:
     for name, values in made.rows.items():
         cells = []
         for expert, value in zip(made.experts, values, strict=True):
-            cell = _cell(value, made.metric).replace("±", r"\pm ")
+            cell = _cell(value, _places(made)).replace("±", r"\pm ")
             cell = cell if value is None else f"${cell}$"
             cells.append(rf"\boldmath{cell}\unboldmath" if name in made.best[expert] else cell)
         cells += _training_cells(made, name)
@@ -226,7 +232,9 @@ def agreement_words(given: Sequence[Row], made: Table) -> str:
         r.scores for r in given if all(made.metric in r.scores.row.get(e, {}) for e in made.experts)
     ]
     values = {e: {s.name: s.row[e][made.metric] for s in shared} for e in made.experts}
-    return in_words(agreement(values, made.metric), made.metric)
+    kept = {s.name for s in shared}
+    missing = [row.name for row in given if row.name not in kept]
+    return in_words(agreement(values, made.metric), made.metric, missing)
 
 
 def significance_words(given: Sequence[Row], made: Table, against: str | None) -> str:
@@ -277,16 +285,20 @@ def _training_cells(made: Table, name: str) -> list[str]:
     ]
 
 
-def _cell(value: Value | None, metric: str) -> str:
+def _cell(value: Value | None, places: int) -> str:
     if value is None:
         return "–"
-    places = _places(metric)
     mean = f"{value.mean:.{places}f}"
     return mean if value.sd is None else f"{mean}±{value.sd:.{places}f}"
 
 
-def _places(metric: str) -> int:
-    return 2 if metric in ("fd", "fd_infinity", "mind", "is") else 4
+def _places(made: Table) -> int:
+    """Decimals: more than usual where a model's value would have fewer than two digits left."""
+    usual = 2 if made.metric in ("fd", "fd_infinity", "mind", "is") else 4
+    models = [values for name, values in made.rows.items() if name != TRUE_DATA]
+    means = [abs(value.mean) for values in models for value in values if value and value.mean]
+    least = min(means, default=1.0)
+    return usual if least >= 10.0 ** (1 - usual) else min(2 - math.floor(math.log10(least)), 15)
 
 
 def markdown_line(cells: Sequence[str]) -> str:

@@ -129,6 +129,23 @@ def test_a_damaged_file_is_told(place):
     assert "modes.json is damaged: covered is missing" in refused(place)
 
 
+@pytest.mark.parametrize(
+    ("name", "keys", "value"),
+    [
+        ("modes.json", ("covered",), "x"),
+        ("modes.json", ("covered",), [1]),
+        ("modes.json", ("good_share",), float("nan")),
+        ("conditions.json", ("facts",), []),
+        ("conditions.json", ("rows",), []),
+        ("conditions.json", ("rows", "a"), {"generated": 3}),
+        ("conditions.json", ("rows", "a"), {"generated": [float("nan")]}),
+    ],
+)
+def test_a_value_that_is_none_is_told(place, name, keys, value):
+    change(place / "images" / "one" / "a-seed0" / name, *keys, value=value)
+    assert f"{name} is damaged: " in refused(place)
+
+
 def test_evidence_of_the_first_format_is_read(place, tmp_path):
     """It noted facts of scores alone, one for all sets of a plan."""
     file = tmp_path / "evidence.json"

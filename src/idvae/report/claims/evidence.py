@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
@@ -190,15 +191,21 @@ def _seen(plan: str, run: Run) -> tuple[Seen, dict[str, Mapping[str, Any]]]:
         counted = _json(folder / MODES, ("step", "n", "modes", "covered", "good_share"))
         _check_step(run, MODES, counted["step"])
         facts["modes"] = {name: counted[name] for name in ("step", "n", "modes")}
-        values |= {name: float(counted[name]) for name in ("covered", "good_share")}
+        values |= {
+            name: _number(counted[name], folder / MODES) for name in ("covered", "good_share")
+        }
     if _there(folder, JUDGEMENT, files):
         judged = _json(folder / JUDGEMENT, ("rows", "facts"))
-        _check_step(run, JUDGEMENT, judged["facts"].get("step"))
-        facts["judgements"] = {name: judged["facts"].get(name) for name in ("n", "classifier")}
-        for name in _JUDGED:
-            rows = judged["rows"].values()
-            if means := [row[name][0] for row in rows if row.get(name) is not None]:
-                values[name] = float(np.mean(means))
+        with _told_if_damaged(folder / JUDGEMENT):
+            step = judged["facts"].get("step")
+            facts["judgements"] = {name: judged["facts"].get(name) for name in ("n", "classifier")}
+            rows = list(judged["rows"].values())
+            given = {n: [row[n][0] for row in rows if row.get(n) is not None] for n in _JUDGED}
+        _check_step(run, JUDGEMENT, step)
+        for name, means in given.items():
+            if means:
+                numbers = [_number(mean, folder / JUDGEMENT) for mean in means]
+                values[name] = float(np.mean(numbers))
     options = {k: v for k, v in run.config["options"].items() if k not in FREE}
     return Seen(
         plan,
@@ -228,10 +235,23 @@ def _there(folder: Path, name: str, files: dict[str, str]) -> bool:
 
 
 def _json(file: Path, needed: Iterable[str]) -> dict[str, Any]:
-    try:
+    with _told_if_damaged(file):
         content = json.loads(file.read_text(encoding="utf-8"))
         if missing := sorted(set(needed) - set(content)):
             raise ValueError(f"{missing[0]} is missing")
         return content
+
+
+def _number(value: Any, file: Path) -> float:
+    with _told_if_damaged(file):
+        if type(value) not in (int, float) or not isfinite(value):
+            raise ValueError(f"{value!r} is no number")
+    return float(value)
+
+
+@contextmanager
+def _told_if_damaged(file: Path) -> Iterator[None]:
+    try:
+        yield
     except MISSHAPEN as error:
         raise UserError(f"{file} is damaged: {error}") from error

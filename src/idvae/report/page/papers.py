@@ -37,7 +37,7 @@ def _save_pictures(folder: Path, shown: Shown) -> None:
         strips = [
             Strip(name, shown.reconstructions.get(name), made[: len(shown.originals)])
             for name, made in shown.generations.items()
-            if name in shown.reconstructions or shown.lacks_encoder(name)
+            if name in shown.of_set and (name in shown.reconstructions or shown.lacks_encoder(name))
         ]
         if strips:
             save_mosaic(folder / "table2.png", shown.originals, strips)
@@ -63,7 +63,8 @@ def _save_stack(path: Path, parts: Mapping[str, np.ndarray]) -> None:
     drawn = [
         grids.grid(part.reshape(-1, *part.shape[2:]), part.shape[1]) for part in parts.values()
     ]
-    height, width = (max(one.shape[side] for one in drawn) for side in (0, 1))
+    height, width, channels = (max(one.shape[side] for one in drawn) for side in range(3))
+    drawn = [np.broadcast_to(one, (*one.shape[:2], channels)) for one in drawn]  # grey as colours
     blank = [((0, height - one.shape[0]), (0, width - one.shape[1]), (0, 0)) for one in drawn]
     padded = [
         np.pad(one, sides, constant_values=255) for one, sides in zip(drawn, blank, strict=True)

@@ -66,6 +66,7 @@ class Shown:
 
     Attributes:
         originals: test images, uint8 (n, H, W, C); None where the data are not at hand.
+        of_set: the rows that were trained on their set.
         reconstructions, generations: of them, and samples.
         ways: interpolations.
         nearest: neighbours of samples.
@@ -75,6 +76,7 @@ class Shown:
     """
 
     originals: np.ndarray | None = None
+    of_set: set[str] = field(default_factory=set)
     reconstructions: dict[str, np.ndarray] = field(default_factory=dict)
     generations: dict[str, np.ndarray] = field(default_factory=dict)
     ways: dict[str, Ways] = field(default_factory=dict)
