@@ -251,3 +251,13 @@ def test_flags_of_an_evaluation_are_as_one_would_type_them(plan, tmp_path):
         "--experts", "fid15,wavelet", "--infinity", "-n", "20", "--reference-n", "30",
         "--weights", "fid15=a", "--weights", "frd=b",
     ]  # fmt: skip
+
+
+def test_a_run_that_was_recorded_on_a_gpu_goes_on_without_one(plan, tmp_path):
+    out = tmp_path / "out"
+    sweep(plan(), out)
+    config = out / "gaussians-ring" / "vae-seed0" / "config.yaml"
+    config.write_text(config.read_text().replace("graphs: false", "graphs: true"))
+    longer = plan(options={**OPTIONS, "steps": 5})
+    assert sweep(longer, out) == ([], [])
+    assert steps_of(config.parent) == 5

@@ -49,5 +49,6 @@ class Task:
             return [*idvae, str(goal.path), *self.judging, *overwrite]
         where = ["--device", device, "--threads", str(threads)]
         if goal.reached:
+            where += [flag for flag in self.begin if flag.startswith("--graphs=")]
             return [*idvae, "--resume", str(goal.path), "--steps", str(goal.steps), *where]
         return [*idvae, *self.begin, *where]
