@@ -5,6 +5,8 @@ import json
 import pytest
 
 from idvae.bench.rounds import figure, rounds, save, table
+from idvae.errors import UserError
+from idvae.io.destination import Destination
 
 
 def test_rounds_interleave_and_the_first_is_thrown_away():
@@ -33,7 +35,9 @@ def test_figures_are_printed_and_saved_with_medians_and_machine(tmp_path):
     assert "30 images/s" in lines[1]
     assert "20 … 40" in lines[1]
     assert lines[1].endswith("2.00   times plain")
-    save(tmp_path / "out.json", "train", {"size": 32}, figures)
+    save(Destination(tmp_path / "out.json"), "train", {"size": 32}, figures)
+    with pytest.raises(UserError, match="exists already"):  # also what came to be there meanwhile
+        save(Destination(tmp_path / "out.json"), "train", {"size": 32}, figures)
     saved = json.loads((tmp_path / "out.json").read_text())
     assert saved["figures"][0]["median_ratio"] == pytest.approx(2.0)
     assert saved["figures"][1]["median"] == 10.0

@@ -179,15 +179,26 @@ def test_the_options_of_a_method_are_explained(capsys):
         assert flag in text
 
 
-def test_sigterm_ends_a_command_as_ctrl_c_does(monkeypatch, capsys):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_to_be_ended_is_for_a_command_as_ctrl_c(number, monkeypatch, capsys):
     def asked_to_end(argv):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         time.sleep(30)
 
     monkeypatch.setattr("idvae.cli.methods.run", asked_to_end)
     assert main(["methods"]) == 130
     assert capsys.readouterr().err == "idvae: error: interrupted\n"
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+def test_what_nohup_ignores_stays_ignored(monkeypatch, capsys):
+    monkeypatch.setattr("idvae.cli.methods.run", lambda argv: os.kill(os.getpid(), signal.SIGHUP))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert main(["methods"]) == 0
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("name", ["late.png", "late.npz"])

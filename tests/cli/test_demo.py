@@ -29,3 +29,10 @@ def test_a_port_that_is_taken_is_told(capsys):
         taken.listen()
         assert main(["demo", "avatars-32", "--port", str(taken.getsockname()[1])]) == 2
     assert "choose another --port" in capsys.readouterr().err
+
+
+def test_a_host_that_is_not_there_is_told(capsys):
+    assert main(["demo", "avatars-32", "--host", "nosuch.invalid"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "cannot listen at nosuch.invalid: " in error
+    assert error.endswith("choose another --host")

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import os
+import time
 
 import pytest
 
 from idvae.demo import gate
-from idvae.demo.gate import API, MOST_TOLD, MOST_UPLOADED, UPLOAD, Gate
+from idvae.demo.gate import API, KEPT_FOR, MOST_TOLD, MOST_UPLOADED, UPLOAD, Gate
 
 HOME = [(b"host", b"127.0.0.1:7860")]
 
@@ -154,6 +156,15 @@ def test_no_upload_is_taken_when_the_folder_holds_too_much(tmp_path, monkeypatch
     monkeypatch.setattr(gate, "MOST_KEPT", 5)
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.png").write_bytes(b"123456")
-    status, _, text, _ = ask(tmp_path, "POST", UPLOAD, [b"x"])
-    assert status == 507
-    assert "as much as it may" in text
+    for path in (UPLOAD, f"{API}/queue/join"):
+        status, _, text, _ = ask(tmp_path, "POST", path, [b"1"])
+        assert status == 507
+        assert "as much as it may" in text
+
+
+def test_parts_of_uploads_that_broke_off_are_forgotten_after_an_hour(tmp_path):
+    for name, age in (("old", KEPT_FOR + 5), ("young", KEPT_FOR - 60)):
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    assert ask(tmp_path, "POST", UPLOAD, [b"x"])[0] == 200
+    assert [p.name for p in tmp_path.iterdir()] == ["young"]

@@ -375,6 +375,15 @@ def test_its_data_are_told_by_their_checksum(data_root, tmp_path, monkeypatch, c
     assert main(reconstruct) == 0
 
 
+def test_a_place_that_a_stranger_names_is_not_looked_at(model, tmp_path, monkeypatch):
+    there = shutil.copytree(model, tmp_path / "theirs")
+    config = yaml.safe_load((there / "config.yaml").read_text())
+    config["data"]["path"] = "http://127.0.0.1:9/set"
+    (there / "config.yaml").write_text(yaml.safe_dump(config))
+    monkeypatch.setattr("idvae.data.is_there", None)  # what asks a place: to call it is an error
+    assert main(["reconstruct", str(there), "--out", "q.png"]) == 0
+
+
 def test_the_list_names_each(capsys):
     assert main(["pretrained"]) == 0
     line = capsys.readouterr().out.splitlines()[0].split(maxsplit=3)

@@ -81,6 +81,8 @@ def refuse(run, words):
         (("condition",), None, "data.shape.condition is not the number of names"),
         (("condition", "kind"), "colours", "condition.kind"),
         (("condition", "names"), "0123456789", "condition.names"),
+        (("condition", "names"), ["W" * 12_000, *"123456789"], "condition.names"),
+        (("options", "share"), "9" * 5_000, "--share 99999999999999999999: it is trunk, none or"),
         (("condition", "groups"), [{"0": 2}], "condition.groups is missing, or cannot"),
         (("condition", "groups"), [{"x": 0}], "condition.groups holds what condition.names"),
         (("condition", "groups"), [["x"]], "condition.groups holds what condition.names does not"),

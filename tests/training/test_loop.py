@@ -238,16 +238,17 @@ def test_a_run_of_before_processes_were_noted_goes_on(digits, tmp_path):
     assert Run.open(run.path).config["processes"] == 1
 
 
-def test_a_signal_finishes_the_step_and_saves(digits, uninterrupted, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_finishes_the_step_and_saves(number, digits, uninterrupted, tmp_path):
     trainer = begin(digits, tmp_path / "run")
 
     def interrupt(step, row):
         if step == 12:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
 
-    handler = signal.getsignal(signal.SIGTERM)
+    handler = signal.getsignal(number)
     assert trainer.fit(interrupt) is False
-    assert signal.getsignal(signal.SIGTERM) is handler
+    assert signal.getsignal(number) is handler
     assert final_state(tmp_path / "run").step == trainer.step < OPTIONS["steps"]
     assert start.resume(tmp_path / "run", {}).fit() is True
     assert_same(final_state(tmp_path / "run"), uninterrupted[0])

@@ -4,11 +4,10 @@ import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from idvae.bench import machine
-from idvae.io.files import atomic_file
+from idvae.io.destination import Destination
 
 
 @dataclass
@@ -79,7 +78,9 @@ def table(figures: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
-def save(out: Path, benchmark: str, settings: Mapping[str, Any], figures: Sequence[Figure]) -> None:
+def save(
+    out: Destination, benchmark: str, settings: Mapping[str, Any], figures: Sequence[Figure]
+) -> None:
     """Write figures, what was asked and the machine's facts as JSON."""
     rows = []
     for f in figures:
@@ -92,7 +93,7 @@ def save(out: Path, benchmark: str, settings: Mapping[str, Any], figures: Sequen
         "machine": machine.facts(),
         "figures": rows,
     }
-    with atomic_file(out) as temporary:
+    with out.file() as temporary:
         temporary.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 
 

@@ -44,7 +44,7 @@ def run(argv: Sequence[str]) -> None:
     print(rounds.table(measured))
     if options.out:
         asked = {k: v for k, v in vars(options).items() if k not in ("out", "overwrite")}
-        rounds.save(options.out, what, asked, measured)
+        rounds.save(Destination(options.out, options.overwrite), what, asked, measured)
         print(f"wrote {options.out}")
 
 

@@ -5,7 +5,9 @@ more than this page needs. Here a request may only name what was uploaded.
 """
 
 import json
+import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +18,18 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 API = "/gradio_api"
-UPLOAD = f"{API}/upload"
+UPLOAD, JOIN = f"{API}/upload", f"{API}/queue/join"
 GET = ("/", "/config", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json")
 GET_UNDER = (
     "/assets/", "/static/", f"{API}/theme.css", f"{API}/app_id", f"{API}/file=",
     f"{API}/heartbeat/", f"{API}/queue/data", f"{API}/startup-events", f"{API}/upload_progress",
 )  # fmt: skip
-POST = (UPLOAD, f"{API}/queue/join", f"{API}/cancel", f"{API}/reset")
+POST = (UPLOAD, JOIN, f"{API}/cancel", f"{API}/reset")
 
 MOST_TOLD = 100_000  # bytes of a request that is no upload
 MOST_UPLOADED = MAX_BYTES + 10_000  # an upload, with what a form has around it
 MOST_KEPT = 500_000_000  # bytes of all uploads and pictures on the disk
+KEPT_FOR = 3600  # seconds
 # Everything comes from here; scripts and styles also from the page itself.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -89,7 +92,8 @@ class Gate:
             most = MOST_UPLOADED if path == UPLOAD else MOST_TOLD
             if not length.isdigit() or int(length) > most:
                 raise RefusedError(413, too_large())
-            if path == UPLOAD and size_of(self.folder) > MOST_KEPT:
+            forget(self.folder)
+            if path in (UPLOAD, JOIN) and size_of(self.folder) > MOST_KEPT:
                 raise RefusedError(507, "the demo holds as much as it may; wait, or start it anew")
             return
         if method in ("GET", "HEAD") and (path in GET or path.startswith(GET_UNDER)):
@@ -209,3 +213,11 @@ def size_of(folder: Path) -> int:
         except OSError:
             continue
     return total
+
+
+def forget(folder: Path) -> None:
+    """Remove parts of uploads that broke off; Gradio itself forgets what came through."""
+    for file in folder.iterdir():
+        with suppress(OSError):
+            if file.is_file() and file.stat().st_mtime < time.time() - KEPT_FOR:
+                file.unlink()

@@ -54,7 +54,7 @@ def upload_box(label: str) -> gr.Image:
         placeholder=f"Drop an image here, or click: at most {MAX_BYTES / 1e6:.0f} MB",
     )  # fmt: skip
     # On the object, for of a subclass Gradio writes a file beside this one.
-    box.preprocess = lambda payload: None if payload is None else Path(payload.path)
+    box.preprocess = lambda payload: Path(payload.path) if payload and payload.path else None
     return box
 
 

@@ -1,5 +1,6 @@
 """Serving the page: on this machine alone unless asked, calling no one, leaving nothing behind."""
 
+import errno
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from idvae.demo import actions, gate
 from idvae.demo.uploads import MAX_BYTES
 from idvae.errors import UserError
 from idvae.model import Model
+from idvae.training.signals import ending
 
 LOCAL = "127.0.0.1"
 NAMES = (LOCAL, "localhost", "[::1]")
@@ -38,8 +40,7 @@ def serving(model: Model, name: str, host: str = LOCAL, port: int | None = None)
     actions.check(model)
     host = host.strip("[]")
     shown = f"[{host}]" if ":" in host else host  # IPv6, as addresses have it
-    if port is not None:
-        _check_free(host, port)
+    _check_free(host, port or 0)
     with tempfile.TemporaryDirectory(prefix="idvae-demo-") as folder, _environment(folder, host):
         try:
             from starlette.middleware import Middleware
@@ -93,8 +94,11 @@ def _check_free(host: str, port: int) -> None:
         try:
             trying.bind((host, port))
         except OSError as error:
-            raise UserError(f"cannot listen at {host}, port {port}: {error.strerror}; choose "
-                            "another --port") from error  # fmt: skip
+            of_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+            where, other = (host, "host") if of_host else (f"{host}, port {port}", "port")
+            raise UserError(
+                f"cannot listen at {where}: {error.strerror}; choose another --{other}"
+            ) from error
 
 
 def is_local(host: str) -> bool:
@@ -106,13 +110,13 @@ def is_local(host: str) -> bool:
 
 
 def wait() -> None:
-    """Until Ctrl-C, or the signal by which a process is asked to end."""
+    """Until Ctrl-C, or a signal by which a process is asked to end, or its terminal is closed."""
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopped.set()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in ending()}
     try:
         while not stopped.wait(1.0):  # without a limit some systems would not see the signal
             pass

@@ -136,13 +136,13 @@ class Networks:
             return trunk, unchanged
         if not isinstance(trunk, Trunk):
             raise UserError(
-                f"--share {share}: a trunk of --preset {self.config.preset} cannot be cut; "
+                f"--share {share[:20]}: a trunk of --preset {self.config.preset} cannot be cut; "
                 "it is trunk or none"
             )
-        if not share.isdecimal() or not 1 <= int(share) <= trunk.depth:
+        if not share.isdecimal() or len(share) > 4 or not 1 <= int(share) <= trunk.depth:
             raise UserError(
-                f"--share {share}: it is trunk, none or, of the {trunk.depth} blocks that a trunk "
-                f"of --preset {self.config.preset} has here, a number from 1 to {trunk.depth}"
+                f"--share {share[:20]}: it is trunk, none or, of the {trunk.depth} blocks that a "
+                f"trunk of --preset {self.config.preset} has here, a number from 1 to {trunk.depth}"
             )
         return (trunk, unchanged) if int(share) == trunk.depth else trunk.cut(int(share))
 

@@ -15,6 +15,7 @@ from idvae.io.files import is_plain_name
 FORMAT = 1
 FIRST_PHASE = "pretrained"  # the option of methods of two phases that names the run of the first
 MOST = 10_000  # names of a condition, coordinates of points, pixels on a side
+LONGEST = 255  # characters of such a name, which is drawn beside pictures
 
 Fits = Callable[[Any], bool]
 Rules = Mapping[str, "Fits | Rules"]
@@ -78,7 +79,8 @@ def _is_path(value: Any) -> bool:
 
 
 def _are_names(value: Any) -> bool:
-    return isinstance(value, list) and len(value) <= MOST and all(map(_is_text, value))
+    texts = isinstance(value, list) and len(value) <= MOST and all(map(_is_text, value))
+    return texts and all(0 < len(name) <= LONGEST for name in value)
 
 
 def _are_groups(value: Any) -> bool:

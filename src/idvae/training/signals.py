@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGINT and SIGTERM as an event that a loop looks at."""
+"""Being asked to stop: signals as an event that a loop looks at."""
 
 import signal
 import threading
@@ -7,9 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 
+def ending() -> list[signal.Signals]:
+    """Ctrl-C, a request to end, and a terminal that is closed, unless nohup has that ignored."""
+    closed = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if closed else [])]
+
+
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """Yield an event that SIGINT and SIGTERM set; a second SIGINT interrupts at once."""
+    """Yield an event that signals of `ending` set; a second SIGINT interrupts at once."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
@@ -20,7 +26,7 @@ def stop_signals() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         event.set()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in ending()}
     try:
         yield event
     finally:

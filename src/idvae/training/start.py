@@ -384,7 +384,7 @@ def data_of(run: Run) -> PreparedSet:
         UserError: it is gone, or its checksum is another.
     """
     facts = run.config["data"]
-    if facts.get("path") is None:
+    if run.is_released or facts.get("path") is None:  # a released model names no place
         return _of_checksum(run)
     if data.is_there(facts["path"]):
         prepared = data.open_set(facts["path"])
