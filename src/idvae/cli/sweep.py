@@ -46,8 +46,8 @@ def run(argv: Sequence[str]) -> int:
     add_launcher(parser)
     options = parser.parse_args(argv)
     if options.status is not None:
-        if options.plan is not None or options.out is not None:
-            raise UserError("--status DIR stands alone; leave out the plan and --out")
+        if options.plan is not None or options.out is not None or options.rows or options.seeds:
+            raise UserError("--status DIR stands alone; leave out the plan, --out, --rows, --seeds")
         from idvae.sweep import status
 
         print("\n".join(status.table(Path(options.status))))
