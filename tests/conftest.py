@@ -1,5 +1,6 @@
 """Shared by all tests: tests may import from the tests folder; data go to a place of their own."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -20,6 +21,14 @@ def data_root(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IDVAE_DATA", str(root))
         yield root
+
+
+@pytest.fixture
+def hangup():
+    """SIGHUP as a terminal leaves it: a suite under nohup inherits that it is ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(autouse=True)

@@ -180,7 +180,7 @@ def test_the_options_of_a_method_are_explained(capsys):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_to_be_ended_is_for_a_command_as_ctrl_c(number, monkeypatch, capsys):
+def test_to_be_ended_is_for_a_command_as_ctrl_c(number, hangup, monkeypatch, capsys):
     def asked_to_end(argv):
         os.kill(os.getpid(), number)
         time.sleep(30)

@@ -239,7 +239,7 @@ def test_a_run_of_before_processes_were_noted_goes_on(digits, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_finishes_the_step_and_saves(number, digits, uninterrupted, tmp_path):
+def test_a_signal_finishes_the_step_and_saves(number, hangup, digits, uninterrupted, tmp_path):
     trainer = begin(digits, tmp_path / "run")
 
     def interrupt(step, row):
