@@ -191,14 +191,11 @@ def test_to_be_ended_is_for_a_command_as_ctrl_c(number, hangup, monkeypatch, cap
     assert signal.getsignal(number) == signal.SIG_DFL
 
 
-def test_what_nohup_ignores_stays_ignored(monkeypatch, capsys):
+def test_what_nohup_ignores_stays_ignored(hangup, monkeypatch):
     monkeypatch.setattr("idvae.cli.methods.run", lambda argv: os.kill(os.getpid(), signal.SIGHUP))
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        assert main(["methods"]) == 0
-        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert main(["methods"]) == 0
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
 @pytest.mark.parametrize("name", ["late.png", "late.npz"])

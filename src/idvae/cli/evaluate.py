@@ -10,7 +10,7 @@ from idvae import pretrained
 from idvae.cli import probe
 from idvae.cli.parser import Parser, add_count, add_seed
 from idvae.errors import UserError
-from idvae.evaluate.scores import DEFAULT_METRICS, METRICS
+from idvae.evaluate.scores import DEFAULT_METRICS, checked_metrics
 from idvae.io.destination import Destination
 from idvae.io.progress import Begin, display
 from idvae.options import flag_of, listed
@@ -107,9 +107,7 @@ def check(options: Namespace) -> None:
 
     for expert in listed(options.experts):
         parse(expert)
-    for metric in listed(options.metrics):
-        if metric not in METRICS:
-            raise UserError(f"unknown metric {metric!r}; there are {', '.join(METRICS)}")
+    checked_metrics([*listed(options.metrics), *(["fd_infinity"] if options.infinity else [])])
 
 
 def asked_of(options: Namespace) -> dict[str, Any]:

@@ -124,9 +124,8 @@ def check_scoring(jobs: Sequence["Job"]) -> None:
 
 def warn_of_others(jobs: Sequence["Job"]) -> None:
     """Tell of runs there that are not as the plan would make and score them."""
-    from idvae.sweep.jobs import made_otherwise
-
-    for line in (*made_otherwise(jobs), *scored_otherwise(jobs)):
+    remarks = [line for job in jobs for line in job.remarks]
+    for line in (*remarks, *scored_otherwise(jobs)):
         print(f"idvae: warning: {line}", file=sys.stderr)
 
 

@@ -29,7 +29,7 @@ POST = (UPLOAD, JOIN, f"{API}/cancel", f"{API}/reset")
 MOST_TOLD = 100_000  # bytes of a request that is no upload
 MOST_UPLOADED = MAX_BYTES + 10_000  # an upload, with what a form has around it
 MOST_KEPT = 500_000_000  # bytes of all uploads and pictures on the disk
-KEPT_FOR = 3600  # seconds
+KEPT_FOR = 3600  # seconds that uploads and pictures stay
 # Everything comes from here; scripts and styles also from the page itself.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -92,9 +92,11 @@ class Gate:
             most = MOST_UPLOADED if path == UPLOAD else MOST_TOLD
             if not length.isdigit() or int(length) > most:
                 raise RefusedError(413, too_large())
-            forget(self.folder)
-            if path in (UPLOAD, JOIN) and size_of(self.folder) > MOST_KEPT:
-                raise RefusedError(507, "the demo holds as much as it may; wait, or start it anew")
+            if path in (UPLOAD, JOIN):
+                forget(self.folder)
+                if size_of(self.folder) > MOST_KEPT:
+                    words = "the demo holds as much as it may; wait, or start it anew"
+                    raise RefusedError(507, words)
             return
         if method in ("GET", "HEAD") and (path in GET or path.startswith(GET_UNDER)):
             if path.startswith(f"{API}/file=") and "://" in path:

@@ -12,6 +12,7 @@ import numpy as np
 
 from idvae.data.conditions import LABELS
 from idvae.demo import actions
+from idvae.demo.gate import KEPT_FOR
 from idvae.demo.strip import strip
 from idvae.demo.uploads import MAX_BYTES, read_upload
 from idvae.errors import UserError
@@ -21,7 +22,7 @@ from idvae.seeds import checked_seed
 
 WAITING = 16  # requests that wait; one more is told that the queue is full
 ONE = {"concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private"}
-CLEANING = (60, 3600)  # every minute: what is older than an hour
+CLEANING = (60, KEPT_FOR)  # every minute: what is older
 FONTS = [gr.themes.Font(name) for name in ("ui-sans-serif", "system-ui", "sans-serif")]
 MONO = [gr.themes.Font(name) for name in ("ui-monospace", "monospace")]
 # Gradio's own greys of notes, and its white on blue, are too faint to read.

@@ -2,22 +2,19 @@
 
 import errno
 import os
-import signal
 import socket
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from idvae.demo import actions, gate
 from idvae.demo.uploads import MAX_BYTES
 from idvae.errors import UserError
 from idvae.model import Model
-from idvae.training.signals import ending
+from idvae.training.signals import stop_signals
 
 LOCAL = "127.0.0.1"
 NAMES = (LOCAL, "localhost", "[::1]")
@@ -111,18 +108,9 @@ def is_local(host: str) -> bool:
 
 def wait() -> None:
     """Until Ctrl-C, or a signal by which a process is asked to end, or its terminal is closed."""
-    stopped = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopped.set()
-
-    before = {number: signal.signal(number, stop) for number in ending()}
-    try:
+    with stop_signals() as stopped:
         while not stopped.wait(1.0):  # without a limit some systems would not see the signal
             pass
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

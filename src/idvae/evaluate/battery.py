@@ -35,11 +35,10 @@ from idvae.evaluate.reference import (
     open_reference,
     silent,
 )
-from idvae.evaluate.scores import DEFAULT_METRICS, METRICS, Row, Scores, Value
+from idvae.evaluate.scores import DEFAULT_METRICS, Row, Scores, Value, checked_metrics
 from idvae.evaluate.sources.images import open_images
 from idvae.evaluate.sources.source import Range, Source, checked_range
 from idvae.evaluate.together import exchange, processes, spread
-from idvae.options import listed
 from idvae.seeds import SEEDING, checked_seed
 
 NEIGHBOUR_METRICS = ("precision", "recall", "density", "coverage")
@@ -97,7 +96,7 @@ def evaluate(
         UserError: a mistake in the images, the reference, the experts or the numbers.
     """
     seed, value_range = checked_seed(seed), checked_range(value_range)
-    metrics = _checked_metrics(metrics)
+    metrics = checked_metrics(metrics)
     n = None if n is None else _checked_count(n, "n", 2)
     repeats = _checked_count(repeats, "repeats", 1)
     reference_n = _checked_count(reference_n, "reference_n", 2)
@@ -165,14 +164,6 @@ def _checked_count(value: Any, name: str, least: int) -> int:
     if not isinstance(value, Integral) or value < least:
         raise UserError(f"{name} {value!r} is no whole number of at least {least}")
     return int(value)
-
-
-def _checked_metrics(metrics: Any) -> list[str]:
-    found = listed(metrics) if isinstance(metrics, str) else list(metrics or ())
-    unknown = [metric for metric in found if metric not in METRICS]
-    if unknown or not found:
-        raise UserError(f"unknown metric {(unknown or [''])[0]!r}; there are {', '.join(METRICS)}")
-    return found
 
 
 def _sample_set_size(n: int | None, source: Source, reference: Any, split: str | None) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 from idvae.errors import MISSHAPEN, UserError
 from idvae.io.destination import Destination, whole
 from idvae.io.files import read_bounded
+from idvae.options import listed
 
 FORMAT = 1
 MOST = 1 << 26  # bytes of a scores.json
@@ -53,6 +54,19 @@ class Value:
         mean = sum(values) / n
         sd = (sum((v - mean) ** 2 for v in values) / (n - 1)) ** 0.5 if n > 1 else None
         return cls(mean, sd, tuple(values))
+
+
+def checked_metrics(metrics: Any) -> list[str]:
+    """Names of METRICS, from a sequence of them or joined by commas.
+
+    Raises:
+        UserError: there is none, or one that is not known.
+    """
+    found = listed(metrics) if isinstance(metrics, str) else list(metrics or ())
+    unknown = [metric for metric in found if metric not in METRICS]
+    if unknown or not found:
+        raise UserError(f"unknown metric {(unknown or [''])[0]!r}; there are {', '.join(METRICS)}")
+    return found
 
 
 def file_name(split: str | None = None) -> str:

@@ -19,18 +19,14 @@ from idvae.report.table import markdown_line
 from idvae.report.training import images, with_unit
 from idvae.training import settings
 from idvae.training.run import JUDGEMENT, Run
-from idvae.training.run_config import FIRST_PHASE
+from idvae.training.run_config import FIRST_PHASE, OF_THE_MACHINE, OF_THE_RECORD
 from idvae.training.settings import Settings, TrainConfig
 from idvae.training.start import how_to_prepare
 
 FILE, PICTURE = "README.md", "samples.png"
 MOST_JUDGED = 1 << 24  # bytes of a conditions.json
 # Options that say where and how a run was made, and nothing of what it is.
-OF_THE_MACHINE = (
-    "device", "threads", "workers", "patience", "graphs", "log_every", "grid_every", "save_every",
-    "keep",
-    "tensorboard", FIRST_PHASE,
-)  # fmt: skip
+LEFT_OUT = (*OF_THE_MACHINE, *OF_THE_RECORD, "tensorboard", FIRST_PHASE)
 
 
 @dataclass(frozen=True)
@@ -195,7 +191,7 @@ def _options(run: Run) -> str:
     batch = run.batch(run.processes_until()[-1][0])
     chosen = settings.of_run(method, {**run.config["options"], "batch_size": batch}).options()
     usual = Settings(method, methods.get(method).Config(), NetworkConfig(), TrainConfig()).options()
-    own = {k: v for k, v in chosen.items() if v != usual[k] and k not in OF_THE_MACHINE}
+    own = {k: v for k, v in chosen.items() if v != usual[k] and k not in LEFT_OUT}
     first = methods.get(method).first_phase
     begun = f"\n\nIt began from a run of `idvae train {first}`, which `--pretrained` names."
     return (

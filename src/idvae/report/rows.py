@@ -14,13 +14,10 @@ from idvae.errors import UserError
 from idvae.evaluate.scores import Row as Values
 from idvae.evaluate.scores import Scores, Value, check_comparable, file_name
 from idvae.training.run import Run, checkpoint_steps
-from idvae.training.run_config import FIRST_PHASE
+from idvae.training.run_config import FIRST_PHASE, OF_THE_MACHINE, OF_THE_RECORD
 
 # Options that do not change what a method learns, or that seeds of one row differ in.
-FREE = (
-    "seed", "device", "graphs", "threads", "workers", "patience", "log_every", "grid_every",
-    "save_every", "keep", "tensorboard",
-)  # fmt: skip
+FREE = ("seed", *OF_THE_MACHINE, *OF_THE_RECORD, "tensorboard")
 # Options that are the budget and the networks: a fair comparison has them equal in all rows.
 BUDGET = ("steps", "batch_size", "batch_parts", "preset", "width", "z_dim")
 

@@ -166,20 +166,20 @@ def _check_ours(file: Path, search: Search) -> None:
         return
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-        data, seed, methods = found["data"], found["search_seed"], set(found["best"])
+        there = {name: found[name] for name in ("data", "search_seed")}
+        methods = set(found["best"])
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"{file} is not of a search; choose another --out") from error
-    others = [] if methods & set(search.spaces) else sorted(methods)
-    for what, there, asked in (
-        ("data", data, search.plan.data[0]),
-        ("search_seed", seed, search.seed),
-        ("method", *((others[0], "none of that name") if others else (None, None))),
-    ):
-        if there != asked:
-            raise UserError(
-                f"{file} is of another search ({what}: {there}, and the plan has {asked}); choose "
-                "another --out"
-            )
+    asked = {"data": search.plan.data[0], "search_seed": search.seed}
+    differing = [
+        f"{name}: {there[name]}, and the plan has {asked[name]}"
+        for name in asked
+        if there[name] != asked[name]
+    ]
+    if methods and not methods & set(search.spaces):
+        differing.append(f"method: {min(methods)}, and the plan has none of that name")
+    if differing:
+        raise UserError(f"{file} is of another search ({differing[0]}); choose another --out")
 
 
 def _save(file: Path, text: str) -> None:

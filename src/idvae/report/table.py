@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from idvae.errors import UserError
-from idvae.evaluate.scores import METRICS, Value
+from idvae.evaluate.scores import METRICS, Value, checked_metrics
 from idvae.report import significance
 from idvae.report.agreement import agreement, in_words, overlap
 from idvae.report.interval import EXPLAINED, in_brackets, interval
@@ -62,8 +62,7 @@ def table(given: Sequence[Row], metric: str = "fd") -> Table:
     """
     if not given:
         raise UserError("nothing to compare: name at least one scores.json or run")
-    if metric not in METRICS:
-        raise UserError(f"unknown metric {metric!r}; there are {', '.join(METRICS)}")
+    checked_metrics([metric])
     names = [row.name for row in given]
     if TRUE_DATA in names:
         raise UserError(f"{TRUE_DATA!r} is the baseline's name; score again with another --name")
@@ -209,6 +208,7 @@ def all_as_csv(given: Sequence[Row]) -> str:
 def latex(made: Table) -> str:
     """The table for a paper; needs no package."""
     head = ["Model", *made.experts, *_training_head(made)]
+    places = _places(made)
     lines = [
         rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
         r"\hline",
@@ -218,7 +218,7 @@ def latex(made: Table) -> str:
     for name, values in made.rows.items():
         cells = []
         for expert, value in zip(made.experts, values, strict=True):
-            cell = _cell(value, _places(made)).replace("±", r"\pm ")
+            cell = _cell(value, places).replace("±", r"\pm ")
             cell = cell if value is None else f"${cell}$"
             cells.append(rf"\boldmath{cell}\unboldmath" if name in made.best[expert] else cell)
         cells += _training_cells(made, name)

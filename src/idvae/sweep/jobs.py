@@ -5,7 +5,7 @@ on from its newest checkpoint.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,11 @@ from idvae.training import settings, start
 from idvae.training.build import data_shape, planned_method
 from idvae.training.flops import planned_macs
 from idvae.training.run import Run, checkpoint_steps
-from idvae.training.run_config import FIRST_PHASE
+from idvae.training.run_config import FIRST_PHASE, OF_THE_MACHINE, OF_THE_RECORD
 from idvae.training.settings import Settings
 
 # Options that a run of a plan may have been made with otherwise.
-MAY_CHANGE = (
-    "steps", "device", "graphs", "threads", "workers", "patience", "log_every", "grid_every",
-    "save_every", "keep",
-)  # fmt: skip
-KEPT = ("log_every", "grid_every", "save_every", "keep")  # of those, by a run that goes on
+MAY_CHANGE = ("steps", *OF_THE_MACHINE, *OF_THE_RECORD)
 
 
 @dataclass
@@ -45,6 +41,7 @@ class Job:
         evaluate: flags of `idvae evaluate` by name; None where it is not to be scored.
         judge: the same of `idvae judge`.
         counted: whether its training counts modes, as on points.
+        remarks: lines on what a run there has otherwise than the plan, and keeps.
     """
 
     method: str
@@ -55,6 +52,7 @@ class Job:
     evaluate: dict[str, Any] | None = None
     judge: dict[str, Any] | None = None
     counted: bool = False
+    remarks: tuple[str, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -163,24 +161,6 @@ def _check_first_phases_rest(made: Sequence[Job]) -> None:
             )
 
 
-def made_otherwise(jobs: Iterable[Job]) -> Iterator[str]:
-    """A line for each run that stays, or goes on, by options that the plan has otherwise."""
-    for one in jobs:
-        if one.reached is None:
-            continue
-        there = settings.completed(one.method, Run.open(one.path).config["options"])
-        asked = one.settings.options()
-        if asked["lr_steps"] is None and there["lr_steps"] not in (None, one.steps):
-            yield (
-                f"{one.path.name}: its learning rates fell over {there['lr_steps']:,} steps, and "
-                f"those of a new run fall over all {one.steps:,}"
-            )
-        kept = [name for name in KEPT if asked[name] != there[name]]
-        if one.left == "train" and kept:
-            told = ", ".join(f"{flag_of(name)} {there[name]}" for name in kept)
-            yield f"{one.path.name}: it goes on with its own {told}, not with the plan's"
-
-
 def options_of(
     plan: Plan, name: str, prepared: PreparedSet, tried: Mapping[str, Any] | None = None
 ) -> Settings:
@@ -249,7 +229,8 @@ def job(
     path = place.with_name(f"{place.name}-seed{seed}")
     counted = "modes" in prepared.meta
     made = Job(chosen.method, data, seed, path, chosen, plan.evaluate, plan.judge, counted)
-    _check_same(made, prepared.checksum)
+    if made.reached is not None:
+        made.remarks = tuple(_remarks(made, _checked_same(made, prepared.checksum)))
     return made
 
 
@@ -266,17 +247,20 @@ def _of_run(config: Any, data: str, seed: int) -> Any:
     )
 
 
-def _check_same(job: Job, checksum: str) -> None:
-    """A run that is there must be the one that the plan would make; more steps may be asked."""
-    if job.reached is None:
-        return
-    if job.reached > job.steps:
+def _checked_same(job: Job, checksum: str) -> dict[str, Any]:
+    """A run that is there must be the one that the plan would make; more steps may be asked.
+
+    Returns:
+        its options.
+    """
+    reached = job.reached or 0
+    if reached > job.steps:
         raise UserError(
-            f"{job.path} is at step {job.reached:,}, beyond the plan's {job.steps:,}; choose "
+            f"{job.path} is at step {reached:,}, beyond the plan's {job.steps:,}; choose "
             "another --out, or remove that run"
         )
     run = Run.open(job.path)
-    if not job.reached and (results := sorted(job.path.glob("*.json"))):
+    if not reached and (results := sorted(job.path.glob("*.json"))):
         raise UserError(
             f"{job.path} has {results[0].name} and no checkpoint, so it would be trained anew and "
             "that lost; choose another --out, or remove that run"
@@ -301,6 +285,21 @@ def _check_same(job: Job, checksum: str) -> None:
             f"{job.path} was made with other {differing[0]} than the plan's; choose another --out, "
             "or remove that run"
         )
+    return there
+
+
+def _remarks(job: Job, there: Mapping[str, Any]) -> Iterator[str]:
+    """Lines on options by which a run there stays, or goes on, and the plan has otherwise."""
+    asked = job.settings.options()
+    if asked["lr_steps"] is None and there["lr_steps"] not in (None, job.steps):
+        yield (
+            f"{job.path.name}: its learning rates fell over {there['lr_steps']:,} steps, and "
+            f"those of a new run fall over all {job.steps:,}"
+        )
+    kept = [name for name in OF_THE_RECORD if asked[name] != there[name]]
+    if job.left == "train" and kept:
+        told = ", ".join(f"{flag_of(name)} {there[name]}" for name in kept)
+        yield f"{job.path.name}: it goes on with its own {told}, not with the plan's"
 
 
 def _check_first_phase(run: Run) -> None:

@@ -26,10 +26,11 @@ from idvae.evaluate.scores import DEFAULT_METRICS, METRICS
 from idvae.io import strict_yaml
 from idvae.options import fitted, listed
 from idvae.seeds import TRIALS, checked_seed, seed_for
-from idvae.sweep.jobs import MAY_CHANGE, Job, job, options_of, planned
+from idvae.sweep.jobs import Job, job, options_of, planned
 from idvae.sweep.plan import Plan
 from idvae.sweep.space import Space
 from idvae.training import settings, start
+from idvae.training.run_config import OF_THE_MACHINE, OF_THE_RECORD
 
 SPLIT = "validation"
 OBJECTIVE = {"expert": "lite0", "metric": "fd"}
@@ -78,7 +79,7 @@ class Search:
         spaces = {m: Space.of(plan.method_of(m), has) for m, has in plan.methods.items()}
         for method, space in spaces.items():
             for name in space.varied:
-                if settings.option_name(name) in set(MAY_CHANGE) - {"steps"}:
+                if settings.option_name(name) in (*OF_THE_MACHINE, *OF_THE_RECORD):
                     raise UserError(
                         f"{path}: methods, {method}, {name}: no training learns otherwise by it; "
                         "give it one value"

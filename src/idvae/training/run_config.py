@@ -14,6 +14,9 @@ from idvae.io.files import is_plain_name
 
 FORMAT = 1
 FIRST_PHASE = "pretrained"  # the option of methods of two phases that names the run of the first
+# Options of a run by which no training learns otherwise: where it computes, and what it writes.
+OF_THE_MACHINE = ("device", "graphs", "threads", "workers", "patience")
+OF_THE_RECORD = ("log_every", "grid_every", "save_every", "keep")
 MOST = 10_000  # names of a condition, coordinates of points, pixels on a side
 LONGEST = 255  # characters of such a name, which is drawn beside pictures
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 
-def ending() -> list[signal.Signals]:
+def _ending() -> list[signal.Signals]:
     """Ctrl-C, a request to end, and a terminal that is closed, unless nohup has that ignored."""
     closed = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
     return [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if closed else [])]
@@ -15,7 +15,7 @@ def ending() -> list[signal.Signals]:
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """Yield an event that signals of `ending` set; a second SIGINT interrupts at once."""
+    """Yield an event that SIGINT, SIGTERM and SIGHUP set; a second SIGINT interrupts at once."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
@@ -26,7 +26,7 @@ def stop_signals() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         event.set()
 
-    before = {number: signal.signal(number, stop) for number in ending()}
+    before = {number: signal.signal(number, stop) for number in _ending()}
     try:
         yield event
     finally:

@@ -21,11 +21,11 @@ from idvae.options import flag_of
 from idvae.training import settings
 from idvae.training.distributed import lost_process_told
 from idvae.training.run import Run
-from idvae.training.run_config import FIRST_PHASE
+from idvae.training.run_config import FIRST_PHASE, OF_THE_MACHINE
 from idvae.training.settings import Settings
 
 # Of the options of a run, those with which it may go on otherwise.
-CHANGES = ("steps", "lr_steps", "device", "graphs", "threads", "workers", "patience")
+CHANGES = ("steps", "lr_steps", *OF_THE_MACHINE)
 CONDITIONS = 10_000  # rows of the training split's conditions that a run keeps to draw from
 
 Quiet = Callable[[int, Mapping[str, float]], None]

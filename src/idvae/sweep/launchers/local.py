@@ -1,6 +1,7 @@
 """Processes on this machine: one is kept busy on each device."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from idvae.errors import UserError
@@ -28,12 +29,16 @@ class Local:
         out.mkdir(parents=True, exist_ok=True)
         # Processes with more threads than cores between them wait for each other.
         threads = max(1, cores() // len(self.devices))
-        with alone(out / status.LOCK, busy(out), PATIENCE) as lock, stop_signals() as stopped:
+        working: dict[int, tuple[Job, Work]] = {}
+        with (
+            alone(out / status.LOCK, busy(out), PATIENCE) as lock,
+            stop_signals() as stopped,
+            _ended_with(working),
+        ):
             status.write((job.goal for job in jobs), out)
             waiting = [job for job in jobs if job.left]
             tell(f"{len(jobs)} runs in {out}, {len(jobs) - len(waiting)} of them finished")
             failed: list[Job] = []
-            working: dict[int, tuple[Job, Work]] = {}
 
             def begin(job: Job, slot: int) -> None:
                 try:
@@ -45,30 +50,34 @@ class Local:
                     failed.append(job)
                     tell(f"{job.path}: failed: {error}")
 
-            try:
-                while (working or waiting) and not stopped.wait(0.2):
-                    for slot in range(len(self.devices)):
-                        if slot in working:
-                            job, work = working[slot]
-                            if not work.ended:
-                                continue
-                            del working[slot]
-                            if work.goes_on:
-                                begin(job, slot)
-                                continue
-                            if job.left:
-                                failed.append(job)
-                                job.goal.log.failed(work.process.returncode)
-                                tell(f"{job.path}: failed: {job.goal.log.last_words}")
-                            else:
-                                tell(f"{job.path}: done; {len(waiting)} wait")
-                        if (
-                            waiting and (job := waiting.pop(0)).left
-                        ):  # else another call finished it
+            while (working or waiting) and not stopped.wait(0.2):
+                for slot in range(len(self.devices)):
+                    if slot in working:
+                        job, work = working[slot]
+                        if not work.ended:
+                            continue
+                        del working[slot]
+                        if work.goes_on:
                             begin(job, slot)
-            finally:  # also where a disk is full: nothing works on without a launcher
-                for _, work in working.values():
-                    work.stop()
-                for _, work in working.values():
-                    work.process.wait()
+                            continue
+                        if job.left:
+                            failed.append(job)
+                            job.goal.log.failed(work.process.returncode)
+                            tell(f"{job.path}: failed: {job.goal.log.last_words}")
+                        else:
+                            tell(f"{job.path}: done; {len(waiting)} wait")
+                    if waiting and (job := waiting.pop(0)).left:  # else another call finished it
+                        begin(job, slot)
             return Outcome(failed, [*(job for job, _ in working.values()), *waiting])
+
+
+@contextmanager
+def _ended_with(working: Mapping[int, tuple[Job, Work]]) -> Iterator[None]:
+    """Nothing works on without its launcher, also where that ends by an error."""
+    try:
+        yield
+    finally:
+        for _, work in working.values():
+            work.stop()
+        for _, work in working.values():
+            work.process.wait()
