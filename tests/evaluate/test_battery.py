@@ -131,7 +131,9 @@ def test_true_data_from_elsewhere_and_none_at_all():
     others = evaluate(images(100), reference, experts=[toy()], n=100, true_data=images(100, 8))
     with pytest.raises(UserError, match=r"the real-data baselines of .* are of different images"):
         check_comparable([given, others])
-    check_comparable([given, others], ignore=["true_data"])
+    check_comparable([given, others], ignore=["true_data", "versions.torch", "metrics"])
+    with pytest.raises(UserError, match="--ignore version: there is no such fact; there are data"):
+        check_comparable([given, others], ignore=["true_data", "version"])
     check_comparable([given, without])
     assert any("no real-data baseline" in w for w in without.warnings)
 

@@ -197,14 +197,22 @@ def check_comparable(scores: Sequence[Scores], ignore: Sequence[str] = ()) -> No
         ignore: dotted names of facts that may differ, or beginnings of them, such as "versions".
 
     Raises:
-        UserError: facts differ, or the images of the real-data baselines ("true_data"); the
-            message names each and both values.
+        UserError: facts differ, or the images of the real-data baselines ("true_data"), and the
+            message names each and both values; or `ignore` names what no fact is called.
     """
+    known = {key for one in scores for key in (*flat(one.facts), "true_data")}
+    for name in ignore:
+        if not any(_is_in(key, name) for key in known):
+            raise UserError(
+                f"--ignore {name}: there is no such fact; there are data, "
+                f"{', '.join(sorted({key.split('.')[0] for key in known}))}, and parts of them, "
+                "such as versions.torch"
+            )
     for other in scores[1:]:
         found = {
             key: pair
             for key, pair in differences(scores[0], other).items()
-            if not any(key == name or key.startswith(f"{name}.") for name in ignore)
+            if not any(_is_in(key, name) for name in ignore)
         }
         if found:
             raise UserError(
@@ -222,6 +230,11 @@ def check_comparable(scores: Sequence[Scores], ignore: Sequence[str] = ()) -> No
                 f"the real-data baselines of {one.name} and {other.name} are of different images; "
                 "score one again with the same --true-data, or pass --ignore true_data"
             )
+
+
+def _is_in(key: str, name: str) -> bool:
+    """Whether a dotted name is of a fact that `name` stands for, itself or as its beginning."""
+    return key == name or key.startswith(f"{name}.")
 
 
 def in_words(found: Mapping[str, tuple[Any, Any]]) -> str:

@@ -117,7 +117,7 @@ def rows_of(entries: Sequence[Entry], ignore: Sequence[str] = ()) -> list[Row]:
         entries = [
             replace(entry, scores=replace(entry.scores, reconstruction=None)) for entry in entries
         ]
-    check_comparable([entry.scores for entry in entries], ignore)
+    check_comparable([entry.scores for entry in entries], [n for n in ignore if n != "data"])
     made = _all_made([entry.run for entry in entries])
     groups: dict[Any, list[Entry]] = {}
     made_of: dict[Any, dict[str, Any]] = {}
