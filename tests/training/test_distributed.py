@@ -66,13 +66,14 @@ def test_products_of_a_gpu_are_whole_float32_unless_asked_otherwise():
 
 
 @pytest.mark.skipif(not hasattr(torch.cpu, "get_capabilities"), reason="an older torch")
-def test_bf16_is_known_to_be_slow_where_there_is_no_amx(monkeypatch):
-    cpu, able = torch.device("cpu"), {"architecture": "x86_64", "amx_bf16": False}
+@pytest.mark.parametrize("has", ["amx_bf16", "avx512_bf16"])
+def test_bf16_is_known_to_be_slow_where_nothing_multiplies_it(monkeypatch, has):
+    cpu, able = torch.device("cpu"), {"architecture": "x86_64", "avx512_f": True, has: False}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
     assert slower_in_bf16(cpu, "bf16")
     assert not slower_in_bf16(cpu, "32")
     assert not slower_in_bf16(torch.device("cuda"), "bf16")
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able | {"amx_bf16": True})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able | {has: True})
     assert not slower_in_bf16(cpu, "bf16")
 
 

@@ -167,8 +167,8 @@ def _fit(trainer: Any) -> int:
         )
     if slower_in_bf16(trainer.processes.device, trainer.config.precision):
         print(
-            "idvae: warning: this processor has no AMX: --precision bf16 is hardly faster than 32 "
-            "on it, and may be much slower",
+            "idvae: warning: this processor has no instructions for bf16 (AMX or AVX-512's): "
+            "--precision bf16 is slower than 32 on it",
             file=sys.stderr,
         )
     try:

@@ -198,11 +198,12 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 
 def slower_in_bf16(device: torch.device, precision: str) -> bool:
-    """Whether bf16 was asked of an x86 processor that multiplies it slower than float32."""
+    """Whether bf16 was asked of an x86 processor without instructions that multiply it."""
     if device.type != "cpu" or precision != "bf16":
         return False
     able = getattr(torch.cpu, "get_capabilities", dict)()  # older releases of torch have none
-    return able.get("architecture") == "x86_64" and not able.get("amx_bf16")
+    multiplies = able.get("amx_bf16") or able.get("avx512_bf16")
+    return able.get("architecture") == "x86_64" and not multiplies
 
 
 def leave_processes() -> None:
