@@ -1,12 +1,13 @@
 """The runs that a plan means, what is left to do for each, and which runs are not the plan's."""
 
+import json
 import shutil
 
 import pytest
 import yaml
 
 from idvae import data
-from idvae.cli import evaluate, main
+from idvae.cli import evaluate, judge, main
 from idvae.errors import UserError
 from idvae.evaluate.scores import Scores
 from idvae.sweep.jobs import jobs
@@ -180,6 +181,31 @@ def test_a_conditional_run_is_judged_once_it_is_trained_and_scored(plan, tmp_pat
     assert job.command("cpu", 1)[3:] == [*expected, "--overwrite"]
     (job.path / "conditions.json").write_text('{"facts": {"step": 3}}')
     assert (job.left, job.goal.state) == (None, "scored")
+
+
+def test_a_judgement_of_other_flags_is_told_and_left_alone(plan, tmp_path, capsys):
+    flags = {"n": 10, "repeats": 1}
+    options = {**OPTIONS, "condition": "labels", "width": 4}
+    asked = plan(data=["digits"], options=options, judge=flags)
+    (job,) = jobs(Plan.read(asked), tmp_path / "out")
+    assert main(job.command("cpu", 1)[3:]) == 0
+    parsed = judge.parser().parse_args(["x", "-n", "10", "--repeats", "1"])
+    file, facts = job.path / "conditions.json", {"step": 3, "asked": judge.asked_of(parsed)}
+
+    def warnings():
+        assert main(["sweep", str(asked), "--out", str(tmp_path / "out")]) == 0
+        return capsys.readouterr().err
+
+    for known in (facts, {"step": 3}, {"step": 3, "asked": 7}):
+        file.write_text(json.dumps({"facts": known}))
+        assert "warning" not in warnings()
+    file.write_text("[]")
+    assert "warning" not in warnings()
+    asked = plan(data=["digits"], options=options, judge={"n": 20, "expert": "wavelet"})
+    file.write_text(json.dumps({"facts": facts}))
+    told = warnings()
+    assert "vae-seed0: judged before with another n, repeats, expert than the plan has" in told
+    assert json.loads(file.read_text()) == {"facts": facts}
 
 
 def test_only_what_has_a_condition_can_be_judged(plan, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from idvae.cli.parser import Parser, add_count, add_run, open_model
 from idvae.errors import UserError
 from idvae.io.destination import Destination
 from idvae.training.run import Run
+
+ASKED = ("n", "repeats", "classifier_steps", "expert")
 
 
 def parser() -> Parser:
@@ -37,6 +40,11 @@ def parser() -> Parser:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier judgement")
     return parser
+
+
+def asked_of(options: Namespace) -> dict[str, Any]:
+    """The flags that say what is judged and by whom, which a plan may change later."""
+    return {name: getattr(options, name) for name in ASKED}
 
 
 def run(argv: Sequence[str]) -> None:
@@ -110,6 +118,7 @@ def run(argv: Sequence[str]) -> None:
         "classifier": classifier.expert.facts,
         "expert": None if expert is None else expert.facts,
         "expert_name": None if expert is None else options.expert,
+        "asked": asked_of(options),
     }
     text = conditions.markdown(values, options.expert)
     for name, content in (("json", json.dumps(values, indent=1) + "\n"), ("md", text)):

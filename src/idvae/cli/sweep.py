@@ -1,16 +1,19 @@
 """`idvae sweep`: many runs from one YAML file."""
 
+import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from idvae.cli import evaluate, judge
 from idvae.cli.launching import add_launcher, launcher_of
 from idvae.cli.parser import Parser
-from idvae.errors import ERROR, INTERRUPTED, UserError
+from idvae.errors import ERROR, INTERRUPTED, MISSHAPEN, UserError
 from idvae.evaluate.scores import Scores
+from idvae.io.files import read_bounded
 from idvae.options import listed
+from idvae.training.run import JUDGEMENT, MOST_JUDGED
 
 if TYPE_CHECKING:
     from idvae.sweep.jobs import Job
@@ -125,7 +128,7 @@ def check_scoring(jobs: Sequence["Job"]) -> None:
 def warn_of_others(jobs: Sequence["Job"]) -> None:
     """Tell of runs there that are not as the plan would make and score them."""
     remarks = [line for job in jobs for line in job.remarks]
-    for line in (*remarks, *scored_otherwise(jobs)):
+    for line in (*remarks, *scored_otherwise(jobs), *judged_otherwise(jobs)):
         print(f"idvae: warning: {line}", file=sys.stderr)
 
 
@@ -134,24 +137,57 @@ def scored_otherwise(jobs: Sequence["Job"]) -> Iterator[str]:
 
     They are left alone: someone may have scored them so by hand.
     """
-    found: dict[str, list[str]] = {}
     scored = [job for job in jobs if job.evaluate is not None and job.goal.is_scored]
-    for job in scored[:1]:  # the flags of a plan are those of all its runs
-        wanted = evaluate.asked_of(evaluate.parser().parse_args([str(job.path), *job.scoring()]))
+    asked: dict[str, Any] = {}
     for job in scored:
         try:
-            asked = Scores.load(job.scores).about.get("asked")
+            asked[job.path.name] = Scores.load(job.scores).about.get("asked")
         except UserError:  # compare tells it
             continue
+    if scored:  # the flags of a plan are those of all its runs
+        flags = [str(scored[0].path), *scored[0].scoring()]
+        wanted = evaluate.asked_of(evaluate.parser().parse_args(flags))
+        yield from _asked_otherwise(asked, wanted, "scored", "evaluate")
+
+
+def judged_otherwise(jobs: Sequence["Job"]) -> Iterator[str]:
+    """The same of what judged them."""
+    judged = [job for job in jobs if job.judge is not None and job.goal.is_judged]
+    asked: dict[str, Any] = {}
+    for job in judged:
+        try:
+            found = json.loads(read_bounded(job.path / JUDGEMENT, MOST_JUDGED))
+            asked[job.path.name] = found["facts"].get("asked")
+        except (UserError, *MISSHAPEN):  # the card and the report tell it
+            continue
+    if judged:
+        flags = [str(judged[0].path), *judged[0].judging()]
+        wanted = judge.asked_of(judge.parser().parse_args(flags))
+        yield from _asked_otherwise(asked, wanted, "judged", "judge")
+
+
+def _asked_otherwise(
+    found: Mapping[str, Any], wanted: Mapping[str, Any], done: str, command: str
+) -> Iterator[str]:
+    """A line for each set of flags that differ: the run names that were `done` so before.
+
+    Args:
+        found: what was asked then, by the name of the run.
+        wanted: what the plan asks.
+        done: "scored" or "judged".
+        command: of idvae, that does it again.
+    """
+    others: dict[str, list[str]] = {}
+    for name, asked in found.items():
         # Those of before say nothing, and no stranger's word is taken for a mapping.
         if isinstance(asked, dict) and asked != wanted:
-            flags = [name for name in wanted if asked.get(name) != wanted[name]]
-            found.setdefault(", ".join(flags), []).append(job.path.name)
-    for flags, names in found.items():
+            differ = [flag for flag in wanted if asked.get(flag) != wanted[flag]]
+            others.setdefault(", ".join(differ), []).append(name)
+    for flags, names in others.items():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         yield (
-            f"{names[0]}{more}: scored before with another {flags} than the plan has; idvae "
-            "evaluate with --overwrite scores a run again"
+            f"{names[0]}{more}: {done} before with another {flags} than the plan has; idvae "
+            f"{command} with --overwrite does it again"
         )
 
 

@@ -18,13 +18,12 @@ from idvae.report import conditions
 from idvae.report.table import markdown_line
 from idvae.report.training import images, with_unit
 from idvae.training import settings
-from idvae.training.run import JUDGEMENT, Run
+from idvae.training.run import JUDGEMENT, MOST_JUDGED, Run
 from idvae.training.run_config import FIRST_PHASE, OF_THE_MACHINE, OF_THE_RECORD
 from idvae.training.settings import Settings, TrainConfig
 from idvae.training.start import how_to_prepare
 
 FILE, PICTURE = "README.md", "samples.png"
-MOST_JUDGED = 1 << 24  # bytes of a conditions.json
 # Options that say where and how a run was made, and nothing of what it is.
 LEFT_OUT = (*OF_THE_MACHINE, *OF_THE_RECORD, "tensorboard", FIRST_PHASE)
 

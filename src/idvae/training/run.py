@@ -259,6 +259,7 @@ def _is_run(folder: Path) -> bool:
 
 MODES = "modes.json"  # of `idvae train` on points
 JUDGEMENT = "conditions.json"  # of `idvae judge`
+MOST_JUDGED = 1 << 24  # bytes of it
 
 # What the training itself and the commands write there unasked.
 FOLDER = Kind(
