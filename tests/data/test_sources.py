@@ -292,7 +292,27 @@ def test_who_draws_ends_with_who_asked_and_says_nothing(tmp_path, number):
         assert asked.stdout.readline() == "drawing\n"
         (os.killpg if number == signal.SIGINT else os.kill)(asked.pid, number)
         told = asked.communicate(timeout=60)[1]  # the workers hold its pipes as long as they live
-    assert told.count("Traceback") == (number == signal.SIGINT)  # its own
+    assert told.count("Traceback") == (number == signal.SIGINT), told  # its own
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_nothing_of_who_draws_and_has_only_begun(tmp_path):
+    begins = """
+if __name__ == "__mp_main__":
+    import time
+
+    print("drawing", flush=True)
+    time.sleep(1)
+"""
+    (tmp_path / "draws.py").write_text(begins + DRAWS)
+    command, pipe = [sys.executable, str(tmp_path / "draws.py")], subprocess.PIPE
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as asked:
+        assert asked.stdout.readline() == "drawing\n"
+        os.killpg(asked.pid, signal.SIGINT)
+        told = asked.communicate(timeout=60)[1]
+    assert told.count("Traceback") == 1, told
 
 
 def test_a_script_without_a_guard_is_told(tmp_path):

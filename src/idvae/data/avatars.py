@@ -10,9 +10,10 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from typing import Any
 
 import numpy as np
@@ -169,7 +170,8 @@ def _batches(n: int, size: int, seed: int) -> Iterator[Batch]:
             workers, mp_context=get_context("spawn"), initializer=_end_with_the_caller
         ) as pool:
             try:
-                results = pool.map(draw_part, [part for _, part in parts])
+                with _unheard_by_children():
+                    results = pool.map(draw_part, [part for _, part in parts])
                 yield from _collect(parts, results, advance)
             except BrokenProcessPool as error:
                 raise UserError(
@@ -178,6 +180,20 @@ def _batches(n: int, size: int, seed: int) -> Iterator[Batch]:
                 ) from error
             finally:  # whoever stops early does not wait for the rest
                 pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _unheard_by_children() -> Iterator[None]:
+    """Processes that begin within hear no Ctrl-C, not even while they import.
+
+    One that comes meanwhile is heard here as soon as this ends.
+    """
+    resource_tracker.ensure_running()  # when it begins, it lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_the_caller() -> None:
