@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -267,6 +269,7 @@ def test_who_stops_early_does_not_wait_for_all_faces(monkeypatch):
 
 
 DRAWS = """
+import os
 from contextlib import closing
 from idvae.data import avatars
 from idvae.data.source import Request
@@ -274,22 +277,28 @@ from idvae.data.source import Request
 if __name__ == "__main__":
     with closing(avatars.plan(Request(size=16, n=100_000)).batches) as batches:
         next(batches)
-        print("drawing", flush=True)
+        os.write(1, b"drawing\\n")
         list(batches)
 """
+
+
+@contextmanager
+def script_that_draws(tmp_path: Path, text: str) -> Iterator[subprocess.Popen[str]]:
+    """One that leads a group of its own, from when it or a worker of it says so on."""
+    (tmp_path / "draws.py").write_text(text)
+    command, pipe = [sys.executable, str(tmp_path / "draws.py")], subprocess.PIPE
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as asked:
+        assert asked.stdout.readline() == "drawing\n"
+        yield asked
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_who_draws_ends_with_who_asked_and_says_nothing(tmp_path, number):
     """Ctrl-C reaches the whole group; a kill the one process alone."""
-    (tmp_path / "draws.py").write_text(DRAWS)
-    command = [sys.executable, str(tmp_path / "draws.py")]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
-    ) as asked:
-        assert asked.stdout.readline() == "drawing\n"
+    with script_that_draws(tmp_path, DRAWS) as asked:
         (os.killpg if number == signal.SIGINT else os.kill)(asked.pid, number)
         told = asked.communicate(timeout=60)[1]  # the workers hold its pipes as long as they live
     assert told.count("Traceback") == (number == signal.SIGINT), told  # its own
@@ -297,19 +306,16 @@ def test_who_draws_ends_with_who_asked_and_says_nothing(tmp_path, number):
 
 @pytest.mark.slow
 def test_ctrl_c_says_nothing_of_who_draws_and_has_only_begun(tmp_path):
+    # Two workers say it at once, and a print's end of line may be a write of its own.
     begins = """
 if __name__ == "__mp_main__":
+    import os
     import time
 
-    print("drawing", flush=True)
+    os.write(1, b"drawing\\n")
     time.sleep(1)
 """
-    (tmp_path / "draws.py").write_text(begins + DRAWS)
-    command, pipe = [sys.executable, str(tmp_path / "draws.py")], subprocess.PIPE
-    with subprocess.Popen(
-        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
-    ) as asked:
-        assert asked.stdout.readline() == "drawing\n"
+    with script_that_draws(tmp_path, begins + DRAWS) as asked:
         os.killpg(asked.pid, signal.SIGINT)
         told = asked.communicate(timeout=60)[1]
     assert told.count("Traceback") == 1, told
