@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,15 +12,14 @@ from idvae.data.prepared import PreparedSet
 from idvae.errors import MISSHAPEN, UserError
 from idvae.evaluate.nearest import nearest
 from idvae.evaluate.reconstruct import fixed_indices
-from idvae.io.files import read_bounded
 from idvae.io.progress import progress
 from idvae.model import Model
 from idvae.pictures.mosaic import BLOCK
 from idvae.report import conditions
 from idvae.report.page.subject import Conditional, Nearest, Shown, Ways
 from idvae.report.rows import Row
+from idvae.training import judgement
 from idvae.training.distributed import torch_device
-from idvae.training.run import JUDGEMENT
 from idvae.training.start import data_of
 
 WAYS, STEPS = 4, 8  # ways that are shown, and images on each
@@ -31,7 +28,6 @@ SAMPLES, NEIGHBOURS = 8, 3  # that are shown
 GENERATED, EDITED = 8, 8  # of each condition
 OTHER_DATA = "it was trained on other data"
 MOST_NAMES = 40  # conditions that are shown
-MOST_JUDGED = 1 << 24  # bytes of a conditions.json
 
 
 def first_model(row: Row, device: str) -> Model:
@@ -189,14 +185,13 @@ def _conditional(model: Model, data: PreparedSet | None) -> Conditional:
 
 
 def _judgement(model: Model) -> str | None:
-    file = model.run.path / JUDGEMENT
-    if not file.is_file():
+    values = judgement.read(model.run.path)
+    if values is None:
         return None
     try:
-        values: Any = json.loads(read_bounded(file, MOST_JUDGED))
         return conditions.markdown(values, values["facts"].get("expert_name") or "the expert")
     except MISSHAPEN as error:
-        raise UserError(f"{file} is no conditions.json of idvae judge ({error})") from error
+        raise judgement.misshapen(model.run.path / judgement.NAME, error) from error
 
 
 def _conditions(model: Model, data: PreparedSet, chosen: np.ndarray) -> np.ndarray | None:

@@ -1,6 +1,5 @@
 """`idvae sweep`: many runs from one YAML file."""
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from idvae.cli import evaluate, judge
 from idvae.cli.launching import add_launcher, launcher_of
 from idvae.cli.parser import Parser
-from idvae.errors import ERROR, INTERRUPTED, MISSHAPEN, UserError
+from idvae.errors import ERROR, INTERRUPTED, UserError
 from idvae.evaluate.scores import Scores
-from idvae.io.files import read_bounded
 from idvae.options import listed
-from idvae.training.run import JUDGEMENT, MOST_JUDGED
+from idvae.training import judgement
 
 if TYPE_CHECKING:
     from idvae.sweep.jobs import Job
@@ -156,10 +154,10 @@ def judged_otherwise(jobs: Sequence["Job"]) -> Iterator[str]:
     asked: dict[str, Any] = {}
     for job in judged:
         try:
-            found = json.loads(read_bounded(job.path / JUDGEMENT, MOST_JUDGED))
-            asked[job.path.name] = found["facts"].get("asked")
-        except (UserError, *MISSHAPEN):  # the card and the report tell it
+            found = judgement.read(job.path) or {"facts": {}}
+        except UserError:  # the card and the report tell it
             continue
+        asked[job.path.name] = found["facts"].get("asked")
     if judged:
         flags = [str(judged[0].path), *judged[0].judging()]
         wanted = judge.asked_of(judge.parser().parse_args(flags))

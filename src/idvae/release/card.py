@@ -1,6 +1,5 @@
 """The card of a released model: what it is, what it was made of, how good it was found to be."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,14 @@ from idvae.data.prepared import PreparedSet
 from idvae.errors import MISSHAPEN, UserError
 from idvae.evaluate.scores import METRICS, RECONSTRUCTION, Scores, Value, file_name
 from idvae.io import strict_yaml
-from idvae.io.files import read_bounded
 from idvae.model import Model
 from idvae.networks import NetworkConfig
 from idvae.release import front_matter
 from idvae.report import conditions
 from idvae.report.table import markdown_line
 from idvae.report.training import images, with_unit
-from idvae.training import settings
-from idvae.training.run import JUDGEMENT, MOST_JUDGED, Run
+from idvae.training import judgement, settings
+from idvae.training.run import Run
 from idvae.training.run_config import FIRST_PHASE, OF_THE_MACHINE, OF_THE_RECORD
 from idvae.training.settings import Settings, TrainConfig
 from idvae.training.start import how_to_prepare
@@ -47,17 +45,17 @@ def findings(run: Run, step: int) -> Findings:
     Raises:
         UserError: it is of another step, or damaged.
     """
-    scores = judged = None
+    scores = None
     if (file := run.path / file_name()).is_file():
         scores = Scores.load(file)
         _check_step(file, scores.about.get("step"), step)
-    if (file := run.path / JUDGEMENT).is_file():
+    if (judged := judgement.read(run.path)) is not None:
+        file = run.path / judgement.NAME
         try:
-            judged = json.loads(read_bounded(file, MOST_JUDGED))
             _check_step(file, judged["facts"]["step"], step)
             conditions.markdown(judged, "")
         except MISSHAPEN as error:
-            raise UserError(f"{file} is no conditions.json of idvae judge ({error})") from error
+            raise judgement.misshapen(file, error) from error
     return Findings(scores, judged)
 
 

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 
 from idvae.sweep.goal import Goal, Left
-from idvae.training.run import JUDGEMENT
+from idvae.training import judgement
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Task:
             overwrite = ["--overwrite"] if (goal.path / str(goal.scores)).is_file() else []
             return [*idvae, str(goal.path), *self.scoring, *overwrite]
         if left == "judge":
-            overwrite = ["--overwrite"] if (goal.path / JUDGEMENT).is_file() else []
+            overwrite = ["--overwrite"] if (goal.path / judgement.NAME).is_file() else []
             return [*idvae, str(goal.path), *self.judging, *overwrite]
         where = ["--device", device, "--threads", str(threads)]
         if goal.reached:

@@ -29,7 +29,7 @@ from idvae.io.arrays import ALONE, ArrayFile
 from idvae.io.destination import Destination, Kind
 from idvae.io.files import atomic_file, clear_rests, read_bounded
 from idvae.io.locks import alone_in, is_held
-from idvae.training import run_config
+from idvae.training import judgement, run_config
 
 MOST_METRICS = 1 << 28  # bytes: a million lines and more
 MOST_CONDITIONS = 1 << 27
@@ -258,8 +258,6 @@ def _is_run(folder: Path) -> bool:
 
 
 MODES = "modes.json"  # of `idvae train` on points
-JUDGEMENT = "conditions.json"  # of `idvae judge`
-MOST_JUDGED = 1 << 24  # bytes of it
 
 # What the training itself and the commands write there unasked.
 FOLDER = Kind(
@@ -283,7 +281,7 @@ FOLDER = Kind(
         "scores.json",
         *(f"scores-{split}.json" for split in SPLITS),
         "probe.json",
-        JUDGEMENT,
+        judgement.NAME,
         "conditions.md",
     ),
     _is_run,

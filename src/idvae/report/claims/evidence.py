@@ -26,7 +26,8 @@ from idvae.errors import MISSHAPEN, UserError
 from idvae.evaluate.scores import Scores, differing, in_words
 from idvae.io.files import atomic_file
 from idvae.report.rows import FREE, makings, seed_of
-from idvae.training.run import JUDGEMENT, MODES, Run
+from idvae.training.judgement import NAME as JUDGEMENT
+from idvae.training.run import MODES, Run
 from idvae.training.run_config import FIRST_PHASE
 
 FORMAT = 2
