@@ -37,7 +37,7 @@ def plain_curve(prepared, networks, weights):
     return rows, model
 
 
-@pytest.mark.parametrize("preset", ["small", "paper", "residual"])
+@pytest.mark.parametrize("preset", ["small", "deep", "paper", "residual"])
 @pytest.mark.parametrize("weights", [{}, {"alpha": 0.7, "lambda_": 30.0, "gamma": 0.1}])
 def test_the_loss_curve_is_that_of_the_plain_version(preset, weights, data_root, tmp_path):
     prepared = data.resolve("digits-16")
@@ -53,7 +53,8 @@ def test_the_loss_curve_is_that_of_the_plain_version(preset, weights, data_root,
     # Adam divides by √v: what rounding leaves of a gradient near zero shows in the weights.
     state = checkpoints.load(run.path / "checkpoints", "idvae").model
     for name, value in model.state_dict().items():
-        name = re.sub(r"(dec\.blocks\.\d+)\.1\.weight", r"\1.weight", name)  # of plain_layers
+        # plain_layers puts a layer before it
+        name = re.sub(r"(dec\.(?:blocks|doublings)\.\d+)\.1\.weight", r"\1.weight", name)
         torch.testing.assert_close(state[name], value, rtol=1e-6, atol=1e-8, msg=name)
 
 

@@ -11,7 +11,8 @@ from idvae.networks.upsampling import UpConv
 
 
 @pytest.mark.parametrize(
-    ("size", "preset"), [(16, "small"), (32, "small"), (32, "paper"), (32, "residual")]
+    ("size", "preset"),
+    [(16, "small"), (32, "small"), (32, "deep"), (32, "paper"), (32, "residual")],
 )
 def test_a_step_does_the_work_it_needs_and_little_more(size, preset):
     work = count(DataShape(size, 3), NetworkConfig(preset, width=16))

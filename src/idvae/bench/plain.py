@@ -95,8 +95,8 @@ class PlainIDVAE(nn.Module):
 
 def plain_layers(decoder: nn.Module) -> None:
     """Repeat pixels and convolve as two layers, with the same weights, as a plain decoder does."""
-    for i, layer in enumerate(decoder.blocks):
+    for name, layer in list(decoder.named_modules()):
         if isinstance(layer, UpConv):
             conv = nn.Conv2d(layer.in_channels, layer.out_channels, 3, padding=1, bias=False)
             conv.weight = layer.weight
-            decoder.blocks[i] = nn.Sequential(nn.Upsample(scale_factor=2), conv)
+            decoder.set_submodule(name, nn.Sequential(nn.Upsample(scale_factor=2), conv))

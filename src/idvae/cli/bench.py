@@ -57,7 +57,7 @@ def _parser(what: str) -> Parser:
         parser.add_argument(
             "--size", type=int, choices=SIZES, default=32, help="side of the images in pixels"
         )
-        parser.add_argument("--preset", default="small", help="small, paper or residual")
+        parser.add_argument("--preset", default="small", help="small, deep, paper or residual")
         parser.add_argument("--width", type=int, help="channels of the first convolution")
         parser.add_argument("--threads", type=int, default=0, help="of torch; 0 takes them all")
         parser.add_argument("--device", default="cpu", help="cpu, cuda or auto")

@@ -44,6 +44,7 @@ __all__ = [
 PRESETS = {
     "small": "small:Small",
     "paper": "paper:Paper",
+    "deep": "deep:Deep",
     "residual": "residual:Residual",
     "mlp": "mlp:MLP",
     "deep-mlp": "deep_mlp:DeepMLP",

@@ -37,14 +37,15 @@ class NetworkConfig:
     """The networks: a preset, and what to change in it.
 
     Attributes:
-        preset: `small` (light, for CPUs), `paper` (the recipe of IDVAE's authors), `residual`
-            (without normalisation, after R3GAN), or for points `mlp` or `deep-mlp` (that of
-            Soft-IntroVAE's authors); by default `small` for images and `mlp` for points.
+        preset: `small` (light, for CPUs), `deep` (twice its convolutions, and a decoder that reads
+            the code at every layer), `paper` (the recipe of IDVAE's authors), `residual` (without
+            normalisation, after R3GAN), or for points `mlp` or `deep-mlp` (that of Soft-IntroVAE's
+            authors); by default `small` for images and `mlp` for points.
         width: channels of the first convolution, in `residual` at half the side of the images, or
-            units of a hidden layer of `mlp` and `deep-mlp`; by default 32 (small, residual), 64
-            (paper), 128 (mlp) or 256 (deep-mlp).
-        z_dim: dimensions of the latent code z; by default 64 (small, residual), 128 (paper), 4
-            (mlp) or 2 (deep-mlp).
+            units of a hidden layer of `mlp` and `deep-mlp`; by default 32 (small, deep, residual),
+            64 (paper), 128 (mlp) or 256 (deep-mlp).
+        z_dim: dimensions of the latent code z; by default 64 (small, deep, residual), 128 (paper),
+            4 (mlp) or 2 (deep-mlp).
         spectral: divide each layer of a discriminator or a critic by its largest singular value
             (spectral normalisation, Miyato et al.); what IDVAE's encoder shares with one, too.
     """

@@ -38,9 +38,14 @@ class Small(ConvPreset):
             # A 4×4 kernel tiles a stride of 2 evenly.
             conv = nn.Conv2d(previous, stage.width, 4, stage.stride, 1, bias=i == 0)
             norm = [BatchNorm(stage.width)] if i else []
-            blocks.append(nn.Sequential(conv, *norm, nn.LeakyReLU(0.2, inplace=True)))
+            act = nn.LeakyReLU(0.2, inplace=True)
+            blocks.append(nn.Sequential(conv, *norm, act, *self.following(stage.width)))
             previous = stage.width + (0 if i else self.shape.condition)
         return initialise(ConvTrunk(blocks, self.shape.condition))
+
+    def following(self, width: int) -> list[nn.Module]:
+        """What comes after a convolution of the trunk, at its side."""
+        return []
 
     def decoder(self) -> nn.Module:
         widths = [stage.width for stage in reversed(self.stages)]
