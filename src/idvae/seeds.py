@@ -16,7 +16,7 @@ from idvae.errors import UserError
 MOST = 2**63 - 1  # what NumPy's, Python's and PyTorch's generators all take
 SEEDING = "SeedSequence([seed, stream, position])"  # as facts of scores say it
 # Streams of randomness that must never coincide.
-ORDER, NOISE, FLIP, INITIAL, SAMPLES, CONDITIONS, SAMPLE_SETS, SUBSETS, TRIALS = range(9)
+ORDER, NOISE, FLIP, INITIAL, SAMPLES, CONDITIONS, SAMPLE_SETS, SUBSETS, TRIALS, STANDING = range(10)
 
 
 def seed_for(seed: int, stream: int, *position: int) -> int:

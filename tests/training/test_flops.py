@@ -50,6 +50,16 @@ def test_the_count_is_of_one_image_whatever_the_batch(name, shape, monkeypatch):
     assert flops.step_macs(method) == count > 0
 
 
+@pytest.mark.parametrize("option", ["rec_thin", "r1_thin"])
+def test_what_is_of_one_image_of_so_many_counts_for_as_much(option):
+    two, four, eight = (
+        flops.step_macs(built("idvae-plus", DataShape(16, 1), width=4, **{option: k}))
+        for k in (2, 4, 8)
+    )
+    assert two - four == pytest.approx(2 * (four - eight), abs=3)  # of numbers rounded down
+    assert two > eight
+
+
 def test_the_count_grows_with_the_images_and_with_what_is_updated():
     small, large = (flops.step_macs(built("gan", DataShape(s, 1), width=4)) for s in (16, 32))
     assert 3 * small < large

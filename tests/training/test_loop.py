@@ -219,6 +219,14 @@ def test_batches_of_changing_processes_of_an_older_version_are_not_gone_on_with(
     assert {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.parametrize("batch", [4, 6, 10])
+def test_what_is_thinned_needs_a_batch_that_it_divides(batch, digits, tmp_path):
+    thin = {"batch_size": batch, "rec_fakes": 0.0, "rec_thin": 2, "r1": 0.1, "r1_thin": 4}
+    with pytest.raises(UserError, match="one of 4 somewhere: choose a multiple of 4, from 8 on"):
+        begin(digits, tmp_path / "run", **thin)
+    begin(digits, tmp_path / "run", **(thin | {"batch_size": 8}))
+
+
 def test_a_batch_is_shared_equally_or_not_at_all(digits, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "join_processes", lambda *_: Processes(torch.device("cpu"), 0, 3))
     words = "--batch-size 8 is of all processes together, and 3 cannot .* start 1, 2 or 4 of them"

@@ -137,7 +137,8 @@ WITH = {  # what looks at more than one row of a batch
     "intro-vae": {"margin": 10.0, "vae_steps": 1},
     "r3gan": HELD,
     "vae-gan": {**HELD, "r2": 0.1, "equilibrium": 0.68},
-    **{name: HELD for name in ("alpha-gan", "idvae-plus", "mr-gan")},
+    "idvae-plus": {**HELD, "rec_thin": 2, "r1_thin": 2},
+    **{name: HELD for name in ("alpha-gan", "mr-gan")},
 }  # fmt: skip
 
 

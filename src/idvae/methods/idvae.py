@@ -6,7 +6,8 @@ brackets are its equations, lines are those of its Algorithm 1.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from math import lcm
+from typing import Any, Literal
 
 import torch
 from torch import Generator, Tensor, no_grad
@@ -60,6 +61,8 @@ class IDVAEConfig:
         share: what encoder and discriminator have in common, θ_shared: the trunk, up to the
             layer that both heads read; none of it, two trunks of one shape; or a number of
             blocks of the trunk, from the image on.
+        rec_thin: one image of so many is reconstructed, in all losses of x̃; the prior's is of all.
+        r1_thin: R1 is taken at one image of so many, which are then a batch of their own.
     """
 
     alpha: Weight = 1.0
@@ -82,6 +85,8 @@ class IDVAEConfig:
     auxiliary_noise: Weight = 0.0
     absolute: Weight = 0.0
     share: str = "trunk"
+    rec_thin: Count = 1
+    r1_thin: Count = 1
 
 
 @dataclass
@@ -157,6 +162,11 @@ class IDVAE(Adversarial):
             raise UserError("--auxiliary needs a --condition, which it learns to find in images")
         if config.auxiliary_noise and not config.auxiliary:
             raise UserError("--auxiliary-noise is before the classifier of --auxiliary, which is 0")
+        if config.rec_thin > 1 and config.rec_fakes:
+            raise UserError(
+                "--rec-thin is for reconstructions that are not fakes; add --rec-fakes 0"
+            )
+        self.multiple = lcm(config.rec_thin, config.r1_thin)
         self.dec_steps = config.dec_steps
         self.edits_as = "prior" if config.edits else "posterior"  # they are among the x'
         weights = ("mismatch", "gamma", "rec_fakes", "edits", "turned", "absolute")
@@ -209,7 +219,8 @@ class IDVAE(Adversarial):
         self, x: Tensor, y: Tensor | None, update: Update, *, eps: Tensor, z: Tensor, **more: Tensor
     ) -> None:
         """Lines 4 to 11 of Algorithm 1, for z' = `z` and z = μ + σ·`eps`."""
-        (x,) = self.differentiable(x)
+        if self.config.r1_thin == 1:
+            (x,) = self.differentiable(x)
         if "views" in more:
             self.views = iter(more["views"])  # L_dis, which always comes before L_dec, is the first
         if "grain" in more:
@@ -278,7 +289,7 @@ class IDVAE(Adversarial):
         for eps_again, z_again in zip(eps, z, strict=True):
             code = self.code(mu, logvar, eps_again)
             x_gen = self.dec(self.with_edits(code, z_again), y)
-            update("dec", self.loss_dec(x, y, self.dec(code, y), x_gen))
+            update("dec", self.loss_dec(x, y, self.dec(*self.some(code, y)), x_gen))
 
     def loss_dis(
         self, x: Tensor, y: Tensor | None, h: Tensor, x_rec: Tensor | None, x_gen: Tensor
@@ -313,7 +324,15 @@ class IDVAE(Adversarial):
             found = self.found_amiss(x, y, of_x)
             self.log(auxiliary=found)
             loss = loss + self.config.auxiliary * found
+        if self.config.r1_thin > 1:
+            x, logits[0] = self.seen_by_r1(x, y, of_x)
         return self.penalised(loss, logits, [x, *fakes], self.config.rec_fakes)
+
+    def seen_by_r1(self, x: Tensor, y: Tensor | None, view: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Those of the images that R1 is taken at, and D of them as a batch of their own."""
+        x, y, view = (t if t is None else t[:: self.config.r1_thin] for t in (x, y, view))
+        (x,) = self.differentiable(x)
+        return x, self.dis(self.shown(x, y, view))
 
     def wrong_condition(self, y: Tensor) -> Tensor:
         """Those of the images one place before; of the first ones their own, one thing turned.
@@ -333,37 +352,44 @@ class IDVAE(Adversarial):
 
     def loss_enc(self, x: Tensor, q: tuple[Tensor, Tensor], x_rec: Tensor) -> Tensor:
         """L_enc [8]."""
-        recons, prior = losses.recons(x, x_rec), losses.prior(*q)
+        recons, prior = losses.recons(*self.some(x), x_rec), losses.prior(*q)
         self.log(recons=recons, prior=prior)
         return losses.enc(recons, prior, self.config.alpha, self.config.beta)
 
     def loss_dec(self, x: Tensor, y: Tensor | None, x_rec: Tensor, x_gen: Tensor) -> Tensor:
         """L_dec [13]; Dis_l(x) is a constant target. γ adds IDVAE(R)'s pixels (section 5.1)."""
+        some_x, some_y = self.some(x, y)
         with no_grad():
-            h = self.features(x, y)
-        h_rec = self.features(x_rec, y)
+            h = self.features(some_x, some_y)
+        h_rec = self.features(x_rec, some_y)
         of_x, of_gen, of_rec = self.coming_views()
         h_gen = self.shown(x_gen, y, of_gen)
         fakes = [h_gen]
         if "rec_fakes" in self.terms:
             fakes.append(self.shown(x_rec, y, of_rec, h_rec))
-        gan, recons_dis = self.loss_gan(x, y, h, of_x, fakes), losses.recons_dis(h, h_rec)
+        h_all = h if len(h) == len(x) else None
+        gan, recons_dis = self.loss_gan(x, y, h_all, of_x, fakes), losses.recons_dis(h, h_rec)
         loss = losses.dec(gan, recons_dis, self.config.omega, self.config.lambda_)
         if "auxiliary" in self.terms and y is not None:
             found = self.found_amiss(x_gen, y, of_gen)
             loss = loss + self.config.auxiliary * found
             self.log(auxiliary_gen=found)
         if "gamma" in self.terms:
-            loss = loss + self.config.gamma * losses.recons(x, x_rec)
+            loss = loss + self.config.gamma * losses.recons(some_x, x_rec)
         if "absolute" in self.terms:
-            loss = loss + self.config.absolute * losses.absolute(x, x_rec)
+            loss = loss + self.config.absolute * losses.absolute(some_x, x_rec)
         self.log(gan=gan, recons_dis=recons_dis)
         return loss
 
     def loss_gan(
-        self, x: Tensor, y: Tensor | None, h: Tensor, of_x: Tensor | None, fakes: list[Tensor]
+        self,
+        x: Tensor,
+        y: Tensor | None,
+        h: Tensor | None,
+        of_x: Tensor | None,
+        fakes: list[Tensor],
     ) -> Tensor:
-        """L_GAN [12] from Dis_l of x' and, where it is a fake, of x̃; h = Dis_l(x)."""
+        """L_GAN [12] from Dis_l of x' and, where it is a fake, of x̃; h = Dis_l(x) if known."""
         logits, weight = [self.dis(g) for g in fakes], self.config.rec_fakes
         if not self.config.relativistic:
             return losses.gan(*logits, weight_rec=weight)
@@ -411,7 +437,7 @@ class IDVAE(Adversarial):
     def reconstruct(
         self, x: Tensor, y: Tensor | None, eps: Tensor
     ) -> tuple[tuple[Tensor, Tensor], Tensor]:
-        """(μ, log σ²) of q(z|x) [1], and x̃ = Dec(μ + σ·eps) [2]."""
+        """(μ, log σ²) of q(z|x) [1], and x̃ = Dec(μ + σ·eps) [2] of `some` of the images."""
         return self.decode_posterior(self.shared(x, y), y, eps)
 
     def decode_posterior(
@@ -419,7 +445,11 @@ class IDVAE(Adversarial):
     ) -> tuple[tuple[Tensor, Tensor], Tensor]:
         """The same from what θ_shared makes of x."""
         mu, logvar = self.posterior(h, y)
-        return (mu, logvar), self.dec(self.code(mu, logvar, eps), y)
+        return (mu, logvar), self.dec(*self.some(self.code(mu, logvar, eps), y))
+
+    def some(self, *rows: Tensor | None) -> list[Any]:
+        """Those rows of a batch whose images are reconstructed."""
+        return [t if t is None else t[:: self.config.rec_thin] for t in rows]
 
     @staticmethod
     def code(mu: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:

@@ -60,6 +60,7 @@ class Method(nn.Module):
             it is set to False it makes all of them.
         batch: what may be asked of the whole batch, of which `step` is given a part where several
             processes train together; given by the loop.
+        multiple: of what a process's part of a batch is to be one, at least twice this.
         z_dim: width of the latent code.
         tells_conditions: whether it has `attributes`, which finds the condition of an image.
         edits_as: whose statistics serve where the decoder is told another condition than an
@@ -101,6 +102,7 @@ class Method(nn.Module):
         self.early_steps = 0
         self.data_dependent = False
         self.tells_conditions = False
+        self.multiple = 1
         self.edits_as: Literal["posterior", "prior"] = "posterior"
         self.batch = Batch()
         self.logged: dict[str, Tensor] = {}

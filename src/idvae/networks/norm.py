@@ -46,6 +46,9 @@ class BatchNorm(OverBatch):
     Args:
         width: channels.
         kinds: names of the kinds that are told apart.
+
+    Attributes:
+        momentum: share of a batch's statistics in the running ones.
     """
 
     def __init__(self, width: int, kinds: tuple[str, ...] = IMAGES) -> None:
@@ -54,7 +57,7 @@ class BatchNorm(OverBatch):
         self.bias = nn.Parameter(torch.zeros(width))
         self.register_buffer("running_mean", torch.zeros(len(kinds), width))
         self.register_buffer("running_var", torch.ones(len(kinds), width))
-        self.kinds = kinds
+        self.kinds, self.momentum = kinds, MOMENTUM
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise a batch, shape (B, width, H, W)."""
@@ -65,7 +68,7 @@ class BatchNorm(OverBatch):
             mean = var = None
         else:
             mean, var = self.running_mean[kind or 0], self.running_var[kind or 0]
-        return F.batch_norm(x, mean, var, self.weight, self.bias, self.training, MOMENTUM, EPS)
+        return F.batch_norm(x, mean, var, self.weight, self.bias, self.training, self.momentum, EPS)
 
     def _normalise_across(self, x: Tensor, kind: int | None) -> Tensor:
         wide = x if x.dtype == torch.float64 else x.float()
@@ -75,7 +78,7 @@ class BatchNorm(OverBatch):
         var = sum_of_all(centred.square().sum((0, 2, 3))) / n
         if kind is not None:
             unbiased = var.detach() * (n / (n - 1))
-            self.running_mean[kind].lerp_(mean.detach().to(self.running_mean), MOMENTUM)
-            self.running_var[kind].lerp_(unbiased.to(self.running_var), MOMENTUM)
+            self.running_mean[kind].lerp_(mean.detach().to(self.running_mean), self.momentum)
+            self.running_var[kind].lerp_(unbiased.to(self.running_var), self.momentum)
         scale = self.weight * (var + EPS).rsqrt()
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from idvae.methods.method import Method
-from idvae.training import checkpoints
+from idvae.networks import OverBatch
+from idvae.training import checkpoints, standing
+from idvae.training.inputs import Inputs
 from idvae.training.settings import TrainConfig
 
 
@@ -29,6 +31,10 @@ class Averages:
         self.networks = {
             name: copy.deepcopy(getattr(method, name)).eval() for name in method.averaged
         }
+        for network in self.networks.values():
+            for module in network.modules():
+                if isinstance(module, OverBatch):
+                    module.across = False  # one process alone lets their statistics stand
 
     @classmethod
     def of(cls, method: Method, config: TrainConfig) -> "Averages | None":
@@ -50,6 +56,18 @@ class Averages:
             torch._foreach_lerp_(list(slow.parameters()), list(live.parameters()), 1.0 - decay)
             for mean, now in zip(slow.buffers(), live.buffers(), strict=True):
                 mean.copy_(now)
+
+    def settle(self, inputs: Inputs, step: int) -> None:
+        """Give an averaged decoder statistics of its own in place of its live twin's.
+
+        Those of its twin, which it has after each step, are of other weights.
+
+        Args:
+            inputs: of the training.
+            step: that was made last.
+        """
+        if "dec" in self.networks:
+            standing.stand(self.networks["dec"], self.method, inputs, step)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

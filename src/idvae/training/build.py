@@ -61,6 +61,13 @@ def placed_method(
             "processes, and batch normalisation needs two: start fewer, choose a larger "
             "--batch-size, or pass --sync-norm true"
         )
+    several = planned.multiple
+    if several > 1 and (part % several or part == several):
+        raise UserError(
+            f"--batch-size {config.batch_size} is {part} images for a process, of which a step is "
+            f"to take one of {several} somewhere: choose a multiple of {processes.world * several}"
+            f", from {2 * processes.world * several} on"
+        )
     if settings.networks.spectral and not spectral.normalised(planned):
         raise UserError(
             f"--spectral is for discriminators and critics, and {planned.title} has none; "

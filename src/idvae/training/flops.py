@@ -33,7 +33,8 @@ def step_macs(method: Method) -> int:
     method = copy.deepcopy(method).train()
     method.batch = Batch()  # counted by each process for itself
     method.data_dependent = False
-    return _count(method, BATCH + 1) - _count(method, BATCH)
+    least = BATCH * method.multiple
+    return (_count(method, least + method.multiple) - _count(method, least)) // method.multiple
 
 
 def planned_macs(settings: Settings, shape: DataShape) -> int:

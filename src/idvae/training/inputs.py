@@ -66,6 +66,13 @@ class Inputs:
             made = {name: tensor.pin_memory() for name, tensor in made.items()}
         return made
 
+    def any_conditions(self, n: int, generator: torch.Generator) -> Tensor | None:
+        """Conditions of n images of the split, shape (n, Y), drawn with repetition."""
+        if self.condition is None:
+            return None
+        rows = torch.randint(len(self.split), (n,), generator=generator).numpy()
+        return torch.from_numpy(self.condition.rows(self.data, self.split, rows))
+
     def as_data(self, rows: Tensor, dtype: torch.dtype) -> Tensor:
         """x of rows on a device: bytes travel there and become floats there; points are floats."""
         return (rows if self.data.kind == "points" else to_float(rows)).to(dtype)

@@ -95,14 +95,14 @@ class Trainer:
                     check_finite(self.method, self.means, self.step, self.saving.folder)
                     self.log.write(self.step, on_log)
                 if config.grid_every and self.step % config.grid_every == 0:
-                    self.snapshots.draw(self.step)
+                    self._draw()
                 if self.step % config.save_every == 0 and self.step < config.steps:
                     self.save()
                 if self.processes.any(stopped.is_set(), self.step):
                     break
             self.save()
             if config.grid_every and self.step % config.grid_every:
-                self.snapshots.draw(self.step)
+                self._draw()
         return self.step == config.steps
 
     def _train_step(self, inputs: Mapping[str, Tensor]) -> None:
@@ -135,7 +135,16 @@ class Trainer:
     def save(self) -> None:
         """Write a checkpoint of this step, unless a number in it is not finite."""
         check_finite(self.method, self.means, self.step, self.saving.folder)
+        self._settle()
         self.saving.save(self.step)
+
+    def _draw(self) -> None:
+        self._settle()
+        self.snapshots.draw(self.step)
+
+    def _settle(self) -> None:
+        if self.averages is not None and self.is_first:
+            self.averages.settle(self.inputs, self.step)
 
     def restore(self) -> None:
         """Go back to the newest checkpoint, or to the start where there is none yet."""
