@@ -23,6 +23,9 @@ class Averages:
         decay: at each step, such as 0.999; or
         half_life: images after which the weights of now count half.
         images: of a step.
+
+    Attributes:
+        is_settled: whether statistics are those of `settle`.
     """
 
     def __init__(self, method: Method, decay: float, half_life: float, images: int) -> None:
@@ -31,6 +34,7 @@ class Averages:
         self.networks = {
             name: copy.deepcopy(getattr(method, name)).eval() for name in method.averaged
         }
+        self.is_settled = False
         for network in self.networks.values():
             for module in network.modules():
                 if isinstance(module, OverBatch):
@@ -50,6 +54,7 @@ class Averages:
         Args:
             step: how many were made.
         """
+        self.is_settled = False
         decay = min(self.decay, (1 + step) / (10 + step))
         for name, slow in self.networks.items():
             live = getattr(self.method, name)
@@ -66,8 +71,9 @@ class Averages:
             inputs: of the training.
             step: that was made last.
         """
-        if "dec" in self.networks:
+        if "dec" in self.networks and not self.is_settled:
             standing.stand(self.networks["dec"], self.method, inputs, step)
+            self.is_settled = True
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -1,7 +1,6 @@
 """Standing statistics: what an averaged decoder normalises samples by.
 
-Brock, Donahue and Simonyan, "Large Scale GAN Training for High Fidelity Natural Image Synthesis",
-section 4.1.
+Brock, Donahue and Simonyan, "Large Scale GAN Training for High Fidelity Natural Image Synthesis".
 """
 
 import torch
@@ -36,7 +35,8 @@ def stand(decoder: nn.Module, method: Method, inputs: Inputs, step: int) -> None
         return
     example, n = next(decoder.parameters()), inputs.config.batch_size
     generator = generator_for(inputs.config.seed, STANDING, step)
-    decoder.train()
+    for layer in layers:
+        layer.train()
     with torch.no_grad(), statistics_of(SAMPLES):
         for i in range(BATCHES):
             for layer in layers:
