@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from idvae import methods
+from idvae.methods.adversarial import Adversarial
 from idvae.methods.method import Method
 from idvae.networks import DataShape, NetworkConfig, Networks
 from idvae.options import types_of
@@ -33,6 +34,13 @@ def variants():
 def with_early_steps():
     """Every method that has another step for the beginning."""
     return [n for n in methods.names() if methods.get(n).early_step is not Method.early_step]
+
+
+def early_options(name, steps):
+    """What makes the first steps of one of them early ones."""
+    if issubclass(methods.get(name), Adversarial):
+        return {"augment": "shift", "augment_from": steps}
+    return {"vae_steps": steps}
 
 
 EACH = [

@@ -1,4 +1,4 @@
-"""DiffAugment image by image, from the authors' definitions: what `augment` is held against."""
+"""DiffAugment image by image, from the authors' definitions, and `shift`: `augment`'s oracle."""
 
 import math
 
@@ -27,6 +27,19 @@ def translation(x, u):
     return moved
 
 
+def shift(x, u):
+    side = x.shape[1]
+    most = max(math.floor(side / 32 + 0.5), 1)
+    down, right = (math.floor(float(v) * (2 * most + 1)) - most for v in u[3:5])
+    last = side - 1
+    pixels = [
+        x[:, min(max(row + down, 0), last), min(max(column + right, 0), last)]
+        for row in range(side)
+        for column in range(side)
+    ]
+    return torch.stack(pixels, 1).reshape(x.shape)
+
+
 def cutout(x, u):
     side = x.shape[1]
     hole = math.floor(side / 2 + 0.5)
@@ -41,7 +54,7 @@ def cutout(x, u):
     return x * kept
 
 
-KINDS = {"colour": colour, "translation": translation, "cutout": cutout}
+KINDS = {"colour": colour, "translation": translation, "shift": shift, "cutout": cutout}
 
 
 def altered(images, uniforms, policy):

@@ -10,7 +10,7 @@ from idvae import data, methods
 from idvae.errors import UserError
 from idvae.networks import DataShape, NetworkConfig, Networks
 from idvae.training import checkpoints, cuda_graphs, start
-from methods.test_contract import variants, with_early_steps
+from methods.test_contract import early_options, variants, with_early_steps
 from training.first_phase import with_first
 
 OPTIONS = {
@@ -40,7 +40,7 @@ SPECTRAL = [
 
 
 EARLY = [  # the switch is after a step that was replayed
-    pytest.param(name, {"vae_steps": 6}, id=f"{name}-early") for name in with_early_steps()
+    pytest.param(name, early_options(name, 6), id=f"{name}-early") for name in with_early_steps()
 ]
 
 

@@ -13,10 +13,10 @@ from torch import Generator, Tensor
 
 from idvae import losses
 from idvae.errors import UserError
-from idvae.methods.method import Method
+from idvae.methods.method import Method, Update
 from idvae.networks import Networks
 from idvae.networks.augment import UNIFORMS, augment, kinds_of
-from idvae.options import Weight
+from idvae.options import OrNone, Weight
 
 
 @dataclass
@@ -27,12 +27,15 @@ class AdversarialConfig:
         r1: γ of R1, γ/2·‖∇D(x)‖² (a sum over pixels) in the discriminator's loss.
         r2: γ of R2, the same at fakes, each kind of them.
         augment: how images are altered before the discriminator answers for them: a list of
-            colour, translation, cutout.
+            colour, translation or shift, cutout.
+        augment_from: the step from which on they are altered, where a discriminator begins to know
+            them by heart.
     """
 
     r1: Weight = 0.0
     r2: Weight = 0.0
     augment: str | None = None
+    augment_from: OrNone = 0
 
 
 class Adversarial(Method):
@@ -48,7 +51,8 @@ class Adversarial(Method):
         augmentations: kinds of alteration; empty without `augment`.
 
     Raises:
-        UserError: points are to be augmented, or by what is not known.
+        UserError: points are to be augmented, or by what is not known, or from a step on by
+            nothing.
     """
 
     judges = True
@@ -58,9 +62,12 @@ class Adversarial(Method):
         super().__init__(nets, config)
         if config.augment is not None and nets.shape.is_points:
             raise UserError("--augment is for images, and these are points; leave it out")
+        if config.augment_from and config.augment is None:
+            raise UserError("--augment-from is the step at which --augment begins; add one")
         self.augmentations = () if config.augment is None else kinds_of(config.augment)
+        self.early_steps = config.augment_from
         self.terms = frozenset(name for name in ("r1", "r2") if getattr(config, name))
-        self.coming: Iterator[Tensor] = iter(())
+        self.coming: Iterator[Tensor] | None = None
 
     def draw_views(self, batches: int, n: int, generator: Generator) -> dict[str, Tensor]:
         """`views`, shape (batches, n, UNIFORMS), where images are altered; else nothing.
@@ -73,14 +80,19 @@ class Adversarial(Method):
             return {}
         return {"views": torch.rand(batches, n, UNIFORMS, generator=generator)}
 
+    def early_step(self, x: Tensor, y: Tensor | None, update: Update, **noise: Tensor) -> None:
+        """`step` with images as they are."""
+        noise.pop("views", None)
+        self.step(x, y, update, **noise)
+
     def show_by(self, views: Tensor | None) -> None:
         """Begin a step: the first batch that `seen` is given is altered by the first of `views`."""
-        self.coming = iter(()) if views is None else iter(views)
+        self.coming = None if views is None else iter(views)
 
     def seen(self, x: Tensor) -> Tensor:
         """What the discriminator sees of images (B, C, H, W): altered while it trains, where
         they are altered at all; else as they are."""
-        if not self.augmentations or not self.training:
+        if self.coming is None or not self.training:
             return x
         return augment(x, next(self.coming), self.augmentations)
 

@@ -18,7 +18,7 @@ from idvae.methods.adversarial import Adversarial
 from idvae.methods.method import Update
 from idvae.networks import Networks, statistics_of, unchanged
 from idvae.networks.augment import UNIFORMS, augment
-from idvae.options import Count, Share, Weight
+from idvae.options import Count, OrNone, Share, Weight
 
 
 @dataclass
@@ -44,7 +44,9 @@ class IDVAEConfig:
             both.
         deviation: whether θ_dis also reads how much the features vary over the batch.
         augment: how images are altered before the discriminator answers for them: a list of
-            colour, translation, cutout.
+            colour, translation or shift, cutout.
+        augment_from: the step from which on they are altered, where a discriminator begins to know
+            them by heart.
         dec_steps: updates of the decoder in a step, each after the first with fresh codes.
         edits: share of x' whose code is that of another image, from q(z|x), instead of p(z)'s:
             an image under the condition of another must look like one that has it.
@@ -78,6 +80,7 @@ class IDVAEConfig:
     rec_fakes: Weight = 1.0
     deviation: bool = False
     augment: str | None = None
+    augment_from: OrNone = 0
     dec_steps: Count = 1
     edits: Share = 0.0
     turned: Share = 0.0
@@ -221,8 +224,8 @@ class IDVAE(Adversarial):
         """Lines 4 to 11 of Algorithm 1, for z' = `z` and z = μ + σ·`eps`."""
         if self.config.r1_thin == 1:
             (x,) = self.differentiable(x)
-        if "views" in more:
-            self.views = iter(more["views"])  # L_dis, which always comes before L_dec, is the first
+        # Of each loss; L_dis, which always comes before L_dec, is the first.
+        self.views = iter(more["views"]) if "views" in more else None
         if "grain" in more:
             self.grain = iter(more["grain"])
         self.turns = more.get("turns")

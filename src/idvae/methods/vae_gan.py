@@ -106,7 +106,7 @@ class VAEGAN(Adversarial):
 
     def judged(self, x: Tensor, y: Tensor | None, h: Tensor) -> Tensor:
         """Dis_l of what Dis answers for: of x altered, or h = Dis_l(x) itself, as [7] has it."""
-        return self.dis_trunk(self.seen(x), y) if self.augmentations else h
+        return h if self.coming is None else self.dis_trunk(self.seen(x), y)
 
     def logit(self, x: Tensor, y: Tensor | None) -> Tensor:
         """The logit of Dis(x), shape (B,)."""

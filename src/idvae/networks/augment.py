@@ -3,7 +3,7 @@
 Zhao, Liu, Lin, Zhu and Han, "Differentiable Augmentation for Data-Efficient GAN Training"
 (DiffAugment): real images and fakes alike are altered, for discriminator and generator. The
 strengths are those of the authors' code. Nothing is drawn here: an image comes with `UNIFORMS`
-numbers in [0, 1), which say how it is altered.
+numbers in [0, 1), which say how it is altered. `shift` is not theirs.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +14,9 @@ from torch.nn import functional as F
 
 from idvae.errors import UserError, did_you_mean
 
-UNIFORMS = 7  # 0-2 are colour's, 3-4 translation's, 5-6 cutout's
-SHIFT, HOLE = 0.125, 0.5  # shares of an image's side
+UNIFORMS = 7  # 0-2 are colour's, 3-4 translation's or shift's, 5-6 cutout's
+MOVED, NUDGED, HOLE = 0.125, 1 / 32, 0.5  # shares of an image's side
+EITHER = ("translation", "shift")  # two ways of one thing
 
 
 def colour(x: Tensor, u: Tensor) -> Tensor:
@@ -31,13 +32,28 @@ def colour(x: Tensor, u: Tensor) -> Tensor:
 def translation(x: Tensor, u: Tensor) -> Tensor:
     """Whole pixels, up to an eighth of the side each way; what comes in is 0."""
     _, channels, side, _ = x.shape
-    most = int(SHIFT * side + 0.5)
+    most = int(MOVED * side + 0.5)
     padded = F.pad(x, [most] * 4)
     places = torch.arange(side, device=x.device)
     rows = places + _choice(u[:, 3], 2 * most + 1)[:, None]
     columns = places + _choice(u[:, 4], 2 * most + 1)[:, None]
     moved = padded.gather(2, rows[:, None, :, None].expand(-1, channels, -1, padded.shape[3]))
     return moved.gather(3, columns[:, None, None, :].expand(-1, channels, side, -1))
+
+
+def shift(x: Tensor, u: Tensor) -> Tensor:
+    """Whole pixels, up to a 32nd of the side each way, at least one; an edge goes on outwards.
+
+    A discriminator hardly sees it, yet it meets few images twice and cannot learn them by heart.
+    """
+    side = x.shape[2]
+    most = max(int(NUDGED * side + 0.5), 1)
+    places = torch.arange(side, device=x.device)
+    rows, columns = (
+        (places + _choice(u[:, i], 2 * most + 1)[:, None] - most).clamp(0, side - 1) for i in (3, 4)
+    )
+    moved = x.gather(2, rows[:, None, :, None].expand_as(x))
+    return moved.gather(3, columns[:, None, None, :].expand_as(x))
 
 
 def cutout(x: Tensor, u: Tensor) -> Tensor:
@@ -53,6 +69,7 @@ def cutout(x: Tensor, u: Tensor) -> Tensor:
 KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "colour": colour,
     "translation": translation,
+    "shift": shift,
     "cutout": cutout,
 }
 
@@ -61,7 +78,7 @@ def kinds_of(policy: str) -> tuple[str, ...]:
     """The names in a list such as `colour,translation`, in its order.
 
     Raises:
-        UserError: one that is not known, or stands there twice.
+        UserError: one that is not known, or stands there twice; two ways of one thing.
     """
     kinds = tuple(kind.strip() for kind in policy.split(","))
     for kind in kinds:
@@ -70,6 +87,8 @@ def kinds_of(policy: str) -> tuple[str, ...]:
             raise UserError(f"--augment: unknown {kind!r}; {hint} there are {', '.join(KINDS)}")
     if len(set(kinds)) < len(kinds):
         raise UserError(f"--augment {policy} names a kind twice")
+    if set(EITHER) <= set(kinds):
+        raise UserError(f"--augment {policy}: {' and '.join(EITHER)} both move images; name one")
     return kinds
 
 
