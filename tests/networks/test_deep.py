@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from idvae.networks import DataShape, NetworkConfig, Networks
-from idvae.networks.deep import Modulation, Refine
+from idvae.networks.deep import Modulation, Refine, last_width
 
 DATA = [DataShape(16, 1), DataShape(32, 3, 5), DataShape(64, 3), DataShape(128, 1, 2)]
 
@@ -30,6 +30,14 @@ def disturb(module):
     with torch.no_grad():
         for p in module.parameters():
             p.add_(0.3 * torch.randn_like(p))
+
+
+@pytest.mark.parametrize(
+    ("width", "last"), [(1, 1), (4, 2), (32, 16), (34, 32), (48, 32), (64, 32), (66, 64)]
+)
+def test_the_full_side_has_half_the_channels_in_whole_vectors(width, last):
+    assert last_width(width) == last
+    assert networks(DataShape(32, 1), width).decoder().last.in_channels == last
 
 
 @pytest.mark.parametrize("shape", DATA, ids=str)

@@ -66,6 +66,15 @@ class Modulation(nn.Module):
         return torch.addcmul(shift, self.norm(h), 1 + scale)
 
 
+def last_width(width: int) -> int:
+    """Channels at the full side: half of those before, from 17 on whole vectors of 32.
+
+    A processor's 32 numbers of 16 bits at a time make 24 channels cost as much as 32.
+    """
+    half = max(width // 2, 1)
+    return half if half <= 16 else -(-half // 32) * 32
+
+
 class ModulatedDecoder(nn.Module):
     """θ_dec: at each side of the map two convolutions, each normalised as the code says.
 
@@ -78,7 +87,7 @@ class ModulatedDecoder(nn.Module):
     def __init__(self, stages: tuple[Stage, ...], shape: DataShape, z_dim: int) -> None:
         super().__init__()
         widths = [stage.width for stage in reversed(stages)]
-        widths.append(max(widths[-1] // 2, 1))
+        widths.append(last_width(widths[-1]))
         codes, side = z_dim + shape.condition, stages[-1].side
         self.first = (widths[0], side, side)
         self.project = nn.Linear(codes, widths[0] * side**2, bias=False)
