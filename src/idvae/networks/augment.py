@@ -31,29 +31,21 @@ def colour(x: Tensor, u: Tensor) -> Tensor:
 
 def translation(x: Tensor, u: Tensor) -> Tensor:
     """Whole pixels, up to an eighth of the side each way; what comes in is 0."""
-    _, channels, side, _ = x.shape
+    side = x.shape[2]
     most = int(MOVED * side + 0.5)
-    padded = F.pad(x, [most] * 4)
-    places = torch.arange(side, device=x.device)
-    rows = places + _choice(u[:, 3], 2 * most + 1)[:, None]
-    columns = places + _choice(u[:, 4], 2 * most + 1)[:, None]
-    moved = padded.gather(2, rows[:, None, :, None].expand(-1, channels, -1, padded.shape[3]))
-    return moved.gather(3, columns[:, None, None, :].expand(-1, channels, side, -1))
+    rows, columns = (places + most for places in _sources(u, side, most))
+    return _picked(F.pad(x, [most] * 4), rows, columns)
 
 
 def shift(x: Tensor, u: Tensor) -> Tensor:
     """Whole pixels, up to a 32nd of the side each way, at least one; an edge goes on outwards.
 
-    A discriminator hardly sees it, yet it meets few images twice and cannot learn them by heart.
+    Nine ways to show an image of up to 47 px: a discriminator is longer in learning them by heart.
     """
     side = x.shape[2]
     most = max(int(NUDGED * side + 0.5), 1)
-    places = torch.arange(side, device=x.device)
-    rows, columns = (
-        (places + _choice(u[:, i], 2 * most + 1)[:, None] - most).clamp(0, side - 1) for i in (3, 4)
-    )
-    moved = x.gather(2, rows[:, None, :, None].expand_as(x))
-    return moved.gather(3, columns[:, None, None, :].expand_as(x))
+    rows, columns = (places.clamp(0, side - 1) for places in _sources(u, side, most))
+    return _picked(x, rows, columns)
 
 
 def cutout(x: Tensor, u: Tensor) -> Tensor:
@@ -106,6 +98,19 @@ def augment(x: Tensor, u: Tensor, kinds: Sequence[str]) -> Tensor:
     for kind in kinds:
         x = KINDS[kind](x, u)
     return x
+
+
+def _sources(u: Tensor, side: int, most: int) -> list[Tensor]:
+    """Rows and columns, (B, side) each, that come to an image's own: up to `most` off, each way."""
+    places = torch.arange(side, device=u.device)
+    return [places + _choice(u[:, i], 2 * most + 1)[:, None] - most for i in (3, 4)]
+
+
+def _picked(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Of each image its own rows and columns, in their order."""
+    _, channels, _, width = x.shape
+    x = x.gather(2, rows[:, None, :, None].expand(-1, channels, -1, width))
+    return x.gather(3, columns[:, None, None, :].expand(-1, channels, x.shape[2], -1))
 
 
 def _choice(u: Tensor, n: int) -> Tensor:
