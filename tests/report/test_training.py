@@ -4,7 +4,14 @@ import pytest
 
 from idvae.errors import UserError
 from idvae.report.rows import Entry, rows_of
-from idvae.report.training import Training, images, remarks, training_of, with_unit
+from idvae.report.training import (
+    Training,
+    images,
+    macs_of_steps,
+    remarks,
+    training_of,
+    with_unit,
+)
 from report.made import entry, scored
 
 
@@ -96,6 +103,15 @@ def test_processes_that_changed_without_sync_norm_are_told(tmp_path):
     changed.run.change_processes(60, 4)
     names = [row.name for row in rows_of([one, changed])]
     assert names == ["IDVAE (batch_parts 1)", "IDVAE (batch_parts 2 until step 60, 4)"]
+
+
+def test_early_steps_are_counted_for_themselves(tmp_path):
+    """Of the 100 steps of eight images each, as many as there are."""
+    run = entry(tmp_path / "r").run
+    plain = macs_of_steps(run, 100)
+    run.config |= {"early_steps": 30, "early_macs": 500_000}
+    assert plain - macs_of_steps(run, 100) == 30 * 1_500_000 * run.batch(1)
+    assert macs_of_steps(run, 20) == 20 * 500_000 * run.batch(1)
 
 
 def test_what_a_run_does_not_say_is_not_made_up(tmp_path):

@@ -213,6 +213,7 @@ def test_two_processes_train_it(digits, vae, tmp_path):
         ({"schedules": {"lr.other": [0.1, 5]}}, "names no group 'other'"),
         ({"optimizer": "rmsprop", "schedules": {"beta2": [0.9, 5]}}, "rmsprop, .* has no beta2"),
         ({"ema": 0.9, "ema_images": 50.0}, "--ema-images"),
+        ({"ema_share": 0.6}, "--ema-share.*0.6 is out of range"),
     ],
 )
 def test_mistakes_are_told(options, words, digits, vae, tmp_path):

@@ -8,7 +8,7 @@ import torch
 from idvae import data, methods
 from idvae.networks import DataShape, resolved
 from idvae.training import flops, settings
-from idvae.training.build import build_method
+from idvae.training.build import build_method, planned_method
 from idvae.training.start import start
 
 
@@ -105,7 +105,9 @@ def test_a_run_stores_its_count(tmp_path):
 def test_a_planned_method_is_counted_as_a_built_one(name, shape):
     chosen = settings.from_mapping(name, {"width": 4, "z_dim": 3})
     chosen = replace(chosen, networks=resolved(chosen.networks, shape))
-    assert flops.planned_macs(chosen, shape) == flops.step_macs(build_method(chosen, shape, 0))
+    assert flops.step_macs(planned_method(chosen, shape)) == flops.step_macs(
+        build_method(chosen, shape, 0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,4 +121,49 @@ def test_a_planned_method_is_counted_as_a_built_one(name, shape):
 def test_so_is_one_with_other_options(name, options):
     shape = DataShape(16, 1)
     chosen = settings.from_mapping(name, {"width": 8, "z_dim": 3, **options})
-    assert flops.planned_macs(chosen, shape) == flops.step_macs(build_method(chosen, shape, 0))
+    assert flops.step_macs(planned_method(chosen, shape)) == flops.step_macs(
+        build_method(chosen, shape, 0)
+    )
+
+
+# ---------------------------------------------------------------------------------- its beginning
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "plain"),
+    [
+        # What is encoded is not what the discriminator sees, once that is altered.
+        ("idvae-plus", {"augment": "shift", "augment_from": 5}, {}),
+        ("gan", {"augment": "shift", "augment_from": 5}, {}),
+        ("soft-intro-vae", {"vae_steps": 5}, None),
+    ],
+)
+def test_early_steps_cost_what_they_do(name, options, plain):
+    shape, width = DataShape(16, 1), {"width": 4, "z_dim": 3}
+    method = built(name, shape, **width, **options)
+    early, each = flops.early_macs(method), flops.step_macs(method)
+    if plain is None:
+        assert 0 < early < each
+    else:
+        assert early == flops.step_macs(built(name, shape, **width, **plain)) <= each
+
+    def steps(budget):
+        chosen = settings.from_mapping(name, {**width, **options, "batch_size": 8})
+        chosen = replace(chosen, networks=resolved(chosen.networks, shape))
+        return flops.planned_steps(chosen, shape, 8 * budget)
+
+    assert steps(0) == 1
+    assert (steps(3 * early - 1), steps(3 * early)) == (2, 3)
+    assert (steps(5 * early), steps(5 * early + each - 1), steps(5 * early + each)) == (5, 5, 6)
+    assert steps(5 * early + 9 * each) == 14
+
+
+def test_a_run_stores_the_count_of_its_early_steps_where_it_has_some(tmp_path):
+    prepared = data.resolve("digits-16")
+    tiny = {"width": 4, "z_dim": 3, "threads": 1}
+    for out, options in {"with": {"augment": "shift", "augment_from": 2}, "without": {}}.items():
+        chosen = settings.from_mapping("gan", tiny | options)
+        trainer = start(chosen, prepared, tmp_path / out, overwrite=False)
+        config, stored = trainer.run.config, ("early_steps", "early_macs")
+        wanted = (2, flops.early_macs(trainer.method)) if options else (None, None)
+        assert tuple(map(config.get, stored)) == wanted

@@ -88,6 +88,8 @@ def refuse(run, words):
         (("condition", "groups"), [["x"]], "condition.groups holds what condition.names does not"),
         (("parameters",), {"dec": "many"}, "parameters"),
         (("step_macs",), "many", "step_macs"),
+        (("early_steps",), -1, "early_steps"),
+        (("early_macs",), "few", "early_macs"),
     ],
 )
 def test_a_config_of_what_no_run_is_is_refused(run, place, to, words):

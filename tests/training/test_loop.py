@@ -390,11 +390,19 @@ def test_what_is_logged_at_some_steps_is_averaged_over_them_alone(digits, tmp_pa
     assert rows == [3.0, 8.0]
 
 
-def test_average_follows_the_decoder(digits, tmp_path):
-    trainer = begin(digits, tmp_path / "run", steps=1)
+@pytest.mark.parametrize(
+    ("options", "decay"),
+    [
+        ({}, 2 / 11),
+        ({"ema_share": 0.5}, 2 / 3),
+        ({"ema_share": 0.01}, 2 / 101),
+        ({"ema_share": 0.5, "ema": 0.6}, 0.6),
+    ],
+)
+def test_average_follows_the_decoder(digits, tmp_path, options, decay):
+    trainer = begin(digits, tmp_path / "run", steps=1, **options)
     before = [p.clone() for p in trainer.averages.networks["dec"].parameters()]
     trainer.fit()
-    decay = min(0.9, 2 / 11)
     for old, mean, now in zip(
         before,
         trainer.averages.networks["dec"].parameters(),

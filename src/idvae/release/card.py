@@ -14,7 +14,7 @@ from idvae.networks import NetworkConfig
 from idvae.release import front_matter
 from idvae.report import conditions
 from idvae.report.table import markdown_line
-from idvae.report.training import images, with_unit
+from idvae.report.training import images, macs_of_steps, with_unit
 from idvae.training import judgement, settings
 from idvae.training.run import Run
 from idvae.training.run_config import FIRST_PHASE, OF_THE_MACHINE, OF_THE_RECORD
@@ -156,10 +156,10 @@ def _shape(model: Model) -> tuple[int, int, int]:
 def _facts(run: Run, model: Model, prepared: PreparedSet) -> str:
     config, made = run.config, model.run.config
     batch, seed = run.batch(model.step), config["options"].get("seed", 0)
-    seen, each = images(run, 0, model.step), config.get("step_macs")
+    seen, macs = images(run, 0, model.step), macs_of_steps(run, model.step)
     training = f"{model.step:,} steps, {seen:,} images in batches of {batch}, seed {seed}"
-    if each is not None:
-        training += f"; {with_unit(each * seen)} multiply-adds"
+    if macs is not None:
+        training += f"; {with_unit(macs)} multiply-adds"
     if config["options"].get(FIRST_PHASE):
         training += ", of its second phase: the first, which lent it networks, is not in it"
     weights = sum(p.numel() for p in model.method.parameters())

@@ -20,7 +20,7 @@ from idvae.io import strict_yaml
 from idvae.io.files import atomic_file
 from idvae.report.rows import FREE
 from idvae.report.table import ERROR
-from idvae.report.training import images, with_unit
+from idvae.report.training import macs_of_steps, with_unit
 from idvae.sweep.jobs import Job
 from idvae.sweep.search import SPLIT, Search, Trial
 from idvae.training.run import Run
@@ -116,7 +116,6 @@ def _result(
     values = [_objective(search, trial, one) for one in scores]
     errors = [one.reconstruction["values"][ERROR]["mean"] for one in scores if one.reconstruction]
     steps, run = max(max(j.steps, j.reached or 0) for j in trial.jobs), _run(trial)
-    each = run.config.get("step_macs") if run else None
     return Result(
         trial.method,
         trial.number,
@@ -124,7 +123,7 @@ def _result(
         [job.path.relative_to(out).as_posix() for job in trial.jobs],
         "done" if done else "failed" if any(j in failed for j in trial.jobs) else "unfinished",
         steps,
-        each * images(run, 0, steps) if run and each else None,
+        macs_of_steps(run, steps) if run else None,
         sum(values) / len(values) if done else None,
         values,
         sum(errors) / len(errors) if done and len(errors) == len(scores) else None,

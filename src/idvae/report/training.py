@@ -44,9 +44,18 @@ def training_of(row: Row) -> Training:
 
 def macs(run: Run, last: int | None = None) -> float | None:
     """Multiply-adds of the steps that were made, those after `last` left out, by all processes."""
+    return macs_of_steps(run, steps_done(run) if last is None else min(last, steps_done(run)))
+
+
+def macs_of_steps(run: Run, steps: int) -> int | None:
+    """Multiply-adds of the first `steps` steps, by all processes; None where a run does not say."""
     each = run.config.get("step_macs")
-    done = steps_done(run) if last is None else min(last, steps_done(run))
-    return None if each is None else each * images(run, 0, done)
+    if each is None:
+        return None
+    # Runs older than the counting of early steps were told at the cost of all others.
+    early = min(steps, run.config.get("early_steps") or 0)
+    of_early = run.config.get("early_macs") or each
+    return of_early * images(run, 0, early) + each * images(run, early, steps)
 
 
 def minutes(run: Run, last: int | None = None) -> float | None:

@@ -21,7 +21,7 @@ from idvae.sweep.plan import Plan
 from idvae.sweep.task import Task
 from idvae.training import settings, start
 from idvae.training.build import data_shape, planned_method
-from idvae.training.flops import planned_macs
+from idvae.training.flops import planned_steps
 from idvae.training.run import Run, checkpoint_steps
 from idvae.training.run_config import FIRST_PHASE, OF_THE_MACHINE, OF_THE_RECORD
 from idvae.training.settings import Settings
@@ -195,8 +195,8 @@ def planned(chosen: Settings, prepared: PreparedSet, budget: float | None) -> Se
     shape = data_shape(prepared, Condition.of(prepared, chosen.train.condition))
     chosen = replace(chosen, networks=resolved(chosen.networks, shape))
     if budget is not None:
-        step = planned_macs(chosen, shape) * chosen.train.batch_size
-        chosen = replace(chosen, train=replace(chosen.train, steps=max(1, int(budget // step))))
+        steps = planned_steps(chosen, shape, budget)
+        chosen = replace(chosen, train=replace(chosen.train, steps=steps))
     chosen.train.check(tuple(planned_method(chosen, shape).groups))
     return chosen
 

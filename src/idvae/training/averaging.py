@@ -23,14 +23,18 @@ class Averages:
         decay: at each step, such as 0.999; or
         half_life: images after which the weights of now count half.
         images: of a step.
+        share: of the steps made so far; no average reaches back further.
 
     Attributes:
         is_settled: whether statistics are those of `settle`.
     """
 
-    def __init__(self, method: Method, decay: float, half_life: float, images: int) -> None:
+    def __init__(
+        self, method: Method, decay: float, half_life: float, images: int, share: float
+    ) -> None:
         self.method = method
         self.decay = decay or 0.5 ** (images / half_life)
+        self.share = share
         self.networks = {
             name: copy.deepcopy(getattr(method, name)).eval() for name in method.averaged
         }
@@ -45,7 +49,7 @@ class Averages:
         """Those that the options ask for, if they do."""
         if not (config.ema or config.ema_images):
             return None
-        return cls(method, config.ema, config.ema_images, config.batch_size)
+        return cls(method, config.ema, config.ema_images, config.batch_size, config.ema_share)
 
     @torch.no_grad()
     def follow(self, step: int) -> None:
@@ -55,7 +59,7 @@ class Averages:
             step: how many were made.
         """
         self.is_settled = False
-        decay = min(self.decay, (1 + step) / (10 + step))
+        decay = min(self.decay, (1 + step) / (1 / self.share + step))
         for name, slow in self.networks.items():
             live = getattr(self.method, name)
             torch._foreach_lerp_(list(slow.parameters()), list(live.parameters()), 1.0 - decay)

@@ -3,7 +3,7 @@
 import copy
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from idvae.networks import DataShape
 from idvae.training.build import planned_method
 from idvae.training.settings import Settings
 
+Kind = Literal["step", "early_step"]
 BATCH = 2  # images of the smaller step; batch normalisation needs more than one
 
 
@@ -30,19 +31,40 @@ def step_macs(method: Method) -> int:
     Args:
         method: with its networks built, on any device.
     """
+    return _an_image(method, "step")
+
+
+def early_macs(method: Method) -> int:
+    """The same of one of its `early_steps`."""
+    return _an_image(method, "early_step")
+
+
+def planned_steps(settings: Settings, shape: DataShape, budget: float) -> int:
+    """The steps that so many multiply-adds allow, at least 1.
+
+    The method is not built for it: it is counted on the meta device.
+    """
+    method, batch = planned_method(settings, shape), settings.train.batch_size
+    early = 0
+    if method.early_steps:
+        each = early_macs(method) * batch
+        early = int(min(method.early_steps, budget // each))
+        if early < method.early_steps:
+            return max(1, early)
+        budget -= early * each
+    return max(1, early + int(budget // (step_macs(method) * batch)))
+
+
+def _an_image(method: Method, kind: Kind) -> int:
     method = copy.deepcopy(method).train()
     method.batch = Batch()  # counted by each process for itself
     method.data_dependent = False
     least = BATCH * method.multiple
-    return (_count(method, least + method.multiple) - _count(method, least)) // method.multiple
+    more = _count(method, kind, least + method.multiple)
+    return (more - _count(method, kind, least)) // method.multiple
 
 
-def planned_macs(settings: Settings, shape: DataShape) -> int:
-    """The same of a method that is not built yet, counted on the meta device."""
-    return step_macs(planned_method(settings, shape))
-
-
-def _count(method: Method, batch: int) -> int:
+def _count(method: Method, kind: Kind, batch: int) -> int:
     """Multiply-adds of one step that moves nothing."""
     example = next(method.parameters())
     generator = torch.Generator().manual_seed(0)
@@ -56,7 +78,7 @@ def _count(method: Method, batch: int) -> int:
     noise = method.draw_noise(batch, generator)
     with Counter() as counter:
         noise = {name: like(value) for name, value in noise.items()}
-        method.step(like(x), y, _Still(method), **noise)
+        getattr(method, kind)(like(x), y, _Still(method), **noise)
     return counter.operations // 2  # a multiply-add is two operations
 
 

@@ -141,6 +141,8 @@ _RULES: Rules = {
     },
     "parameters": _are_counts,
     "step_macs": _or_none(_is_count),
+    "early_steps": _or_none(_is_count),
+    "early_macs": _or_none(_is_count),
     "first_phase_step": _or_none(_is_count),
     "processes": _or_none(_is_count),
     "batch_of_all": lambda value: value in (None, True),

@@ -71,6 +71,8 @@ class TrainConfig:
             stay there: lr, lr.GROUP, beta2, beta2.GROUP, or a weight of the method.
         ema: decay of the averaged networks that sampling then uses, such as 0.999; 0 keeps none.
         ema_images: the same as a half-life: images after which the weights of now count half.
+        ema_share: how far an average reaches back at most, as a share of the steps made so far:
+            a young one keeps up with its networks.
         flip: mirror each image left to right with a chance of one half.
         condition: what the networks are told beside the image or z: labels, names of attributes
             joined by commas, or attributes for the main ones of the set.
@@ -105,6 +107,7 @@ class TrainConfig:
     schedules: dict[str, tuple[Weight, Count]] = field(default_factory=dict)
     ema: Decay = 0.0
     ema_images: Weight = 0.0
+    ema_share: Annotated[float, Within(above=0, most=0.5)] = 0.1
     flip: bool = False
     condition: str | None = None
     sync_norm: bool = False

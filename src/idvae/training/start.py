@@ -138,7 +138,7 @@ def start(
     """
     from idvae.training import frozen
     from idvae.training.build import data_shape
-    from idvae.training.flops import step_macs
+    from idvae.training.flops import early_macs, step_macs
     from idvae.training.loop import Trainer
 
     condition = Condition.of(prepared, chosen.train.condition)
@@ -176,6 +176,9 @@ def start(
         for name, network in trainer.method.named_children()
     }
     config["step_macs"] = step_macs(trainer.method)
+    if trainer.method.early_steps:
+        config["early_steps"] = trainer.method.early_steps
+        config["early_macs"] = early_macs(trainer.method)
     config |= _notes_of(trainer)
     if trainer.is_first:
 
