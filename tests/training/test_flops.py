@@ -148,9 +148,9 @@ def test_early_steps_cost_what_they_do(name, options, plain):
         assert early == flops.step_macs(built(name, shape, **width, **plain)) <= each
 
     def steps(budget):
-        chosen = settings.from_mapping(name, {**width, **options, "batch_size": 8})
+        chosen = settings.from_mapping(name, {**width, **options})
         chosen = replace(chosen, networks=resolved(chosen.networks, shape))
-        return flops.planned_steps(chosen, shape, 8 * budget)
+        return flops.steps_within(8 * budget, planned_method(chosen, shape), 8)
 
     assert steps(0) == 1
     assert (steps(3 * early - 1), steps(3 * early)) == (2, 3)

@@ -42,7 +42,7 @@ def training_of(row: Row) -> Training:
     )
 
 
-def macs(run: Run, last: int | None = None) -> float | None:
+def macs(run: Run, last: int | None = None) -> int | None:
     """Multiply-adds of the steps that were made, those after `last` left out, by all processes."""
     return macs_of_steps(run, steps_done(run) if last is None else min(last, steps_done(run)))
 

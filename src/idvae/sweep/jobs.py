@@ -21,7 +21,7 @@ from idvae.sweep.plan import Plan
 from idvae.sweep.task import Task
 from idvae.training import settings, start
 from idvae.training.build import data_shape, planned_method
-from idvae.training.flops import planned_steps
+from idvae.training.flops import steps_within
 from idvae.training.run import Run, checkpoint_steps
 from idvae.training.run_config import FIRST_PHASE, OF_THE_MACHINE, OF_THE_RECORD
 from idvae.training.settings import Settings
@@ -194,10 +194,11 @@ def planned(chosen: Settings, prepared: PreparedSet, budget: float | None) -> Se
     """
     shape = data_shape(prepared, Condition.of(prepared, chosen.train.condition))
     chosen = replace(chosen, networks=resolved(chosen.networks, shape))
+    method = planned_method(chosen, shape)
     if budget is not None:
-        steps = planned_steps(chosen, shape, budget)
+        steps = steps_within(budget, method, chosen.train.batch_size)
         chosen = replace(chosen, train=replace(chosen.train, steps=steps))
-    chosen.train.check(tuple(planned_method(chosen, shape).groups))
+    chosen.train.check(tuple(method.groups))
     return chosen
 
 

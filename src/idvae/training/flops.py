@@ -12,9 +12,6 @@ from torch.utils.flop_counter import flop_registry
 
 from idvae.methods.batch import Batch
 from idvae.methods.method import Method
-from idvae.networks import DataShape
-from idvae.training.build import planned_method
-from idvae.training.settings import Settings
 
 Kind = Literal["step", "early_step"]
 BATCH = 2  # images of the smaller step; batch normalisation needs more than one
@@ -39,20 +36,17 @@ def early_macs(method: Method) -> int:
     return _an_image(method, "early_step")
 
 
-def planned_steps(settings: Settings, shape: DataShape, budget: float) -> int:
-    """The steps that so many multiply-adds allow, at least 1.
+def steps_within(budget: float, method: Method, batch: int) -> int:
+    """The steps of `batch` images that so many multiply-adds allow, at least 1; early ones first.
 
-    The method is not built for it: it is counted on the meta device.
+    A method on the meta device does: it is counted, not trained.
     """
-    method, batch = planned_method(settings, shape), settings.train.batch_size
-    early = 0
-    if method.early_steps:
-        each = early_macs(method) * batch
-        early = int(min(method.early_steps, budget // each))
-        if early < method.early_steps:
-            return max(1, early)
-        budget -= early * each
-    return max(1, early + int(budget // (step_macs(method) * batch)))
+    early = method.early_steps
+    of_early = early_macs(method) * batch if early else 0
+    if budget < early * of_early:
+        return max(1, int(budget // of_early))
+    later = (budget - early * of_early) // (step_macs(method) * batch)
+    return max(1, early + int(later))
 
 
 def _an_image(method: Method, kind: Kind) -> int:
